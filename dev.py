@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One door to everything in this checkout: set it up, run it, test it. `python3 dev.py` lists the commands.
 
-Needs a Python from 3.11 up and nothing else; what is missing is fetched into `.venv` and `.tools` (`tools/environment.py`).
-The Makefile gives the same commands to people who like `make`.
+Needs a Python from 3.11 up and nothing else; what is missing is fetched into `.venv` and `.tools`
+(`tools/environment.py` says how). The Makefile gives the same commands to people who like `make`.
 
 Limits: a command line and a table; the work is in `tools/`.
 """

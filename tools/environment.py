@@ -24,6 +24,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,8 +78,9 @@ def ensure(level: str) -> None:
 def fingerprint(level: str) -> str:
     """Hash of everything that decides what the venv must hold."""
     digest = hashlib.sha256(f"{sys.version} {_interpreter()}".encode())
-    for path in (LOCKS / f"{level}.txt", ROOT / "pyproject.toml"):
-        digest.update(path.read_bytes())
+    digest.update((LOCKS / f"{level}.txt").read_bytes())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    digest.update(repr((project["build-system"], project["project"], project["tool"]["hatch"])).encode())
     return digest.hexdigest()
 
 
@@ -100,7 +102,7 @@ def find_uv() -> str:
 
 
 def uv_environment() -> dict[str, str]:
-    """The environment for uv: this interpreter, the machine's certificates, and pip's package index where one is set."""
+    """The environment for uv: this interpreter, the machine's certificates, pip's package index where one is set."""
     env = dict(os.environ)
     env.update(UV_PYTHON=_interpreter(), UV_PYTHON_DOWNLOADS="never", UV_SYSTEM_CERTS="1", UV_NO_PROGRESS="1")
     env.pop("VIRTUAL_ENV", None)
@@ -201,7 +203,12 @@ def _pip_environment() -> dict[str, str]:
 def _uv_after_apt() -> None:
     """As root on a Debian-like system only: bring what Debian cuts out of its Python, then try the venv again."""
     geteuid = getattr(os, "geteuid", None)
-    if geteuid is None or geteuid() != 0 or shutil.which("apt-get") is None or not _interpreter().startswith("/usr/bin"):
+    if (
+        geteuid is None
+        or geteuid() != 0
+        or shutil.which("apt-get") is None
+        or not _interpreter().startswith("/usr/bin")
+    ):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     say(f"Installing {package} ...")

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the Japanese catalogue in step with the code: collect, merge, compile.
+
+`python3 dev.py texts` reads every `_("…")`, `N_("…")`, `gettext("…")` and `ngettext("…", "…", n)` under `src/`, merges
+them into `fumidai.po` (a translation is never lost: a text that is gone stays as an obsolete entry, `--prune` drops
+those) and compiles `fumidai.mo`. Both are kept in git, so that using fumidai needs no tool. `tests/house/test_texts.py`
+fails while a text has no translation, a fuzzy one, other fields than the English, or an old `.mo`.
+
+Limits: translations are written by people in the `.po`; nothing is guessed from similar texts.
+"""
+
+from __future__ import annotations
+
+import io
+import string
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "fumidai"
+FOLDER = SOURCE / "texts" / "locale" / "ja" / "LC_MESSAGES"
+PO, MO = FOLDER / "fumidai.po", FOLDER / "fumidai.mo"
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Japanese texts of fumidai. Written, not translated word by word."
+# Kept the same in every run: a catalogue changes when a text changes, not when a clock does.
+EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def collect() -> Catalog:
+    """Every text marked in the source, with the files that it stands in."""
+    found = Catalog(fuzzy=False, creation_date=EPOCH)
+    texts = extract_from_dir(
+        SOURCE, method_map=[("**.py", "python")], keywords=KEYWORDS, comment_tags=("Translators:",)
+    )
+    for name, line, text, comments, context in texts:
+        found.add(text, None, [(f"src/fumidai/{name}", line)], auto_comments=comments, context=context)
+    return found
+
+
+def load() -> Catalog:
+    """The catalogue as it stands in git; an empty one if there is none yet."""
+    if PO.exists():
+        with PO.open("rb") as file:
+            return read_po(file, locale="ja", domain="fumidai")
+    return Catalog(locale="ja", domain="fumidai", project="fumidai", fuzzy=False, creation_date=EPOCH)
+
+
+def merge(have: Catalog, found: Catalog) -> Catalog:
+    """Bring the catalogue to the texts found; new ones come in without a translation."""
+    have.update(found, no_fuzzy_matching=True, update_creation_date=False)
+    have.header_comment, have.fuzzy = HEADER, False
+    have.creation_date = have.revision_date = EPOCH
+    have.project, have.version = "fumidai", "1"
+    have.msgid_bugs_address, have.last_translator, have.language_team = "the project's forge", "fumidai", "Japanese"
+    return have
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The bytes of the `.mo` file."""
+    out = io.BytesIO()
+    write_mo(out, catalog)
+    return out.getvalue()
+
+
+def faults(message: Message) -> list[str]:
+    """What is wrong with one entry: nothing written, marked fuzzy, or fields that differ from the English."""
+    english = [message.id] if isinstance(message.id, str) else list(message.id)
+    japanese = [message.string] if isinstance(message.string, str) else list(message.string or ())
+    if not japanese or not all(japanese):
+        return ["not translated"]
+    wanted = set().union(*map(fields, english))
+    wrong = [] if all(fields(text) == wanted for text in japanese) else ["fields differ"]
+    return [*wrong, "fuzzy"] if message.fuzzy else wrong
+
+
+def fields(text: str) -> set[str]:
+    """Names of the `{fields}` in a text, with what is done to them (`{name!r}`, `{count:>3}` are kept apart)."""
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError:
+        # Not a format string (a lone brace): it has no fields to compare.
+        return set()
+    return {f"{name}!{conversion}:{spec}" for _, name, spec, conversion in parsed if name is not None}
+
+
+def main(args: list[str]) -> int:
+    """Write both files; return 1 while something is left to translate."""
+    catalog = merge(load(), collect())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    out = io.BytesIO()
+    write_po(out, catalog, width=120, sort_output=True, ignore_obsolete="--prune" in args, include_lineno=False)
+    PO.write_bytes(out.getvalue())
+    MO.write_bytes(compiled(load()))
+    left = [(message.id, fault) for message in catalog if message.id for fault in faults(message)]
+    for text, fault in left:
+        print(f"{fault}: {text!r}")
+    print(f"{len(catalog)} texts, {len(left)} to mend in {PO.relative_to(ROOT)}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
