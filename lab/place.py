@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the lab keeps its things and what it calls them.
+
+Everything the lab makes is either below its state folder, or a network namespace (with its folder in /etc/netns) whose
+name begins with the prefix computed from that folder. So two labs with two state folders don't see each other, and
+whatever a killed run left behind can be found again without any record of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+from lab.errors import LabError
+
+SOURCE = Path(__file__).resolve().parent
+NETNS = Path("/run/netns")
+NETNS_ETC = Path("/etc/netns")
+DEFAULT_STATE = "/var/tmp/fumidai-lab"  # noqa: S108 - a fixed, documented name; made 0700, must be ours
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folders and the name prefix of one lab."""
+
+    state: Path
+    images: Path
+
+    @property
+    def prefix(self) -> str:
+        """What the names of this lab's network namespaces begin with."""
+        if self.state == Path(DEFAULT_STATE):
+            return "fumidai-"
+        return f"fumidai{hashlib.sha256(str(self.state).encode()).hexdigest()[:4]}-"
+
+    def namespace(self, name: str) -> str:
+        """The network namespace of a server or of one of the lab's own hosts."""
+        return self.prefix + name
+
+    def namespaces(self) -> list[str]:
+        """Those of this lab's network namespaces that exist now."""
+        pattern = re.compile(re.escape(self.prefix) + r"[a-z0-9-]+$")
+        found = {entry.name for folder in (NETNS, NETNS_ETC) if folder.is_dir() for entry in folder.iterdir()}
+        return sorted(name for name in found if pattern.match(name))
+
+    def room(self, name: str) -> Path:
+        """The folder of one server's instance."""
+        return self.state / "servers" / name
+
+    @property
+    def maildir(self) -> Path:
+        """Where the victim's mail arrives."""
+        return self.state / "victim"
+
+
+def find_place() -> Place:
+    """The lab named by the environment: FUMIDAI_LAB_STATE and FUMIDAI_LAB_IMAGES, or the defaults."""
+    state = Path(os.environ.get("FUMIDAI_LAB_STATE") or DEFAULT_STATE).resolve()
+    images = Path(os.environ.get("FUMIDAI_LAB_IMAGES") or f"{DEFAULT_STATE}-images").resolve()
+    return Place(state, images)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make a folder and hold its lock, which other runs of the lab honour; a process that ends drops it.
+
+    The lock is on the folder itself, so that no lock file is left behind. Who waited while another removed the
+    folder makes it anew.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_uid != os.getuid():
+                raise LabError(f"{folder} belongs to somebody else")
+            flock(descriptor, LOCK_EX)
+            if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
+                yield
+                return
+        finally:
+            os.close(descriptor)
