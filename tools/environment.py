@@ -95,9 +95,11 @@ def find_uv() -> str:
             if _runs([candidate, "--version"]):
                 return candidate
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if importlib.util.find_spec("ensurepip") or importlib.util.find_spec("pip"):
+        raise SetupError("pip could not fetch uv (requirements/uv.txt), see above.")
     raise SetupError(
-        f"Neither uv nor pip could be had for Python {minor}: "
-        f"install uv, or as root: apt-get install python{minor}-venv (and see what was said above)."
+        f"Python {minor} here has no ensurepip and no pip, and there is no uv: "
+        f"install one of them (Debian, Ubuntu: apt-get install python{minor}-venv)."
     )
 
 
@@ -220,10 +222,12 @@ def _uv_after_apt() -> None:
 def apt_install(packages: list[str]) -> bool:
     """Install Debian packages without asking. True if apt says that they are there now."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    quiet = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-    subprocess.run([*quiet, "update"], env=env, stdout=sys.stderr, check=False)
-    install = [*quiet, "install", "--yes", "--no-install-recommends", *packages]
-    return subprocess.run(install, env=env, stdout=sys.stderr, check=False).returncode == 0
+    install = ["install", "--yes", "--no-install-recommends", *packages]
+    for words in (["update"], install):
+        done = subprocess.run(["apt-get", "-qq", *words], env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            say(done.stderr.strip())
+    return done.returncode == 0
 
 
 def _pip_settings() -> dict[str, str]:
