@@ -94,7 +94,8 @@ def run_all(suites: dict[str, Callable[[], Commands]]) -> int:
         ends.append(f"{name:10} {end}, {time.monotonic() - begun:.1f} s")
         print(ends[-1], flush=True)
         total += count
-    print("", *ends, total, sep="\n", flush=True)
+    if len(suites) > 1:
+        print("", *ends, total, sep="\n", flush=True)
     return 1 if total.failed else 0
 
 
