@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A finding as a sentence, for each id that a judge may give.
+
+Like verdicts, a finding has one or more wordings, the fullest first, and the first whose fields are all known is said;
+the last of each needs only `target`. What a field holds comes from outside as often as not: the voice escapes it.
+
+Limits: an id that stands nowhere here is printed with its parameters, so that nothing found is ever lost.
+"""
+
+from __future__ import annotations
+
+from fumidai.evidence.finding import Finding, Severity
+from fumidai.report.voice import Voice
+from fumidai.texts import N_
+
+FINDINGS: dict[str, tuple[str, ...]] = {
+    "open-relay": (
+        N_("{target} relays for strangers: {count} tests were delivered ({tests})."),
+        N_("{target} relays for strangers ({tests})."),
+        N_("{target} relays for strangers."),
+    ),
+    "lost-client-address": (
+        N_("The server saw {seen} where we came from {source}: it can't tell strangers from its own. Likely: {layer}."),
+        N_("The server saw {seen} where we came from {source}: it can't tell strangers from its own network."),
+        N_("{target} does not see where its clients come from: it can't tell strangers from its own network."),
+    ),
+    "reflects-backscatter": (
+        N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody ({tests})."),
+        N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody."),
+    ),
+    "promised-to-relay": (
+        N_("{target} promised to relay {count} messages that were not seen to leave ({tests})."),
+        N_("{target} promised to relay, and nothing was seen to leave ({tests})."),
+        N_("{target} promised to relay, and nothing was seen to leave."),
+    ),
+    "refused-but-delivered": (
+        N_("{target} refused {test} and delivered it all the same: its no can't be relied on."),
+        N_("{target} refused {tests} and delivered it all the same: its no can't be relied on."),
+        N_("{target} refused a message and delivered it all the same: its no can't be relied on."),
+    ),
+    "postmaster-refused": (
+        N_("{target} refuses {address}; a mail server has to take mail for its postmaster (RFC 5321 §4.5.1)."),
+        N_("{target} refuses mail for its postmaster (RFC 5321 §4.5.1 wants it taken)."),
+    ),
+    "accepts-anything": (
+        N_("{target} takes every recipient, also names that can't exist: it looks like a sink or a honeypot."),
+    ),
+    "proof-from-elsewhere": (
+        N_("What {target} relayed left from {address}: that is its outgoing address, the one that gets listed."),
+        N_("What {target} relayed left from another address than the one that took it."),
+    ),
+    "seen-as": (
+        N_("It saw us as {seen}; we came from {source} (a NAT on our side)."),
+        N_("It saw us as {seen}."),
+        N_("It saw us under another address than the one we know (a NAT on our side)."),
+    ),
+    "starttls-failed": (
+        N_("{target} offers STARTTLS, but it failed: {error}"),
+        N_("{target} offers STARTTLS, but it failed."),
+    ),
+    "pipelining-broken": (
+        N_("{target} announces PIPELINING and does not answer grouped commands properly (RFC 2920)."),
+    ),
+    "tester-blocked": (
+        N_("{target} turned our tester away: {reply}"),
+        N_("{target} turned our tester away."),
+    ),
+    "catch-all": (
+        N_("{target} takes any name at {domain}: a strange address that it takes may simply be a mailbox."),
+        N_("{target} takes any name at its domain: a strange address that it takes may simply be a mailbox."),
+    ),
+    "software-outdated": (
+        N_("{software} {version} is out of date: {why}"),
+        N_("{software} {version} is out of date and comes without relay control."),
+        N_("The software of {target} is out of date."),
+    ),
+    "late-refusal": (
+        N_("{target} says no only after it has the whole message; tests that stop at RCPT say nothing here."),
+    ),
+    "deferred-forever": (
+        N_("{target} put {count} tests off (4xx) to the end: it never said yes or no."),
+        N_("{target} put us off (4xx) to the end: it never said yes or no."),
+    ),
+    "auto-reply": (
+        N_(
+            "{target} answered {count} tests by itself (auto-reply or challenge): such answers go to forged senders too."
+        ),
+        N_("{target} answers mail by itself (auto-reply or challenge): such answers go to forged senders too."),
+    ),
+    "callout-seen": (
+        N_("{target} asked our sink whether the sender exists before it answered (a callout, no delivery)."),
+    ),
+}
+
+# What can stand between a client and a server and eat the client's address.
+LAYERS: dict[str, str] = {
+    "userland-proxy": N_("a container's userland proxy (an IPv6 port published for an IPv4-only container)"),
+    "container": N_("a container network that hands connections on under its own address"),
+    "docker": N_("a container network that hands connections on under its own address"),
+    "load-balancer": N_("a load balancer without PROXY protocol"),
+    "proxy": N_("a proxy or content filter in front that connects under its own address"),
+    "nat": N_("a NAT that rewrites the source of incoming connections"),
+    "loopback": N_("a proxy on the host itself (tunnel, TLS wrapper, filter)"),
+    "gateway": N_("a gateway of its own that takes mail for it and hands it on"),
+    "own-network": N_("a gateway of its own network that connects under its own address"),
+}
+
+_UNKNOWN = N_("{id} on {target} ({fields})")
+_UNKNOWN_BARE = N_("{id} on {target}")
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def finding_sentence(finding: Finding, voice: Voice) -> str:
+    """The finding in one sentence."""
+    fields: dict[str, object] = {"target": finding.target, **finding.params}
+    layer = LAYERS.get(str(fields.get("layer", "")))
+    if layer:
+        fields["layer"] = voice.say(layer)
+    texts = FINDINGS.get(finding.id)
+    if texts:
+        return voice.best(texts, fields)
+    listed = ", ".join(f"{name}={value}" for name, value in finding.params.items())
+    return voice.say(_UNKNOWN if listed else _UNKNOWN_BARE, id=finding.id, target=finding.target, fields=listed)
+
+
+def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Findings in the order of their urgency; equals stay as they were."""
+    return sorted(findings, key=lambda finding: _RANK[finding.severity])
