@@ -61,14 +61,15 @@ class CureText:
 def cure_lines(cures: Sequence[CureText], voice: Voice, width: int, *, commands: bool) -> list[Line]:
     """The cures in order, each under its label; `commands`: with what can be pasted."""
     lines: list[Line] = []
-    said = ""
+    said = page = ""
     for cure in sorted(cures, key=lambda cure: _ORDER.index(cure.urgency)):
         label = voice.say(_LABELS[cure.urgency])
         first = pad(label, 8) if label != said else _INDENT
         said = label
         text = voice.say(cure.text)
-        if cure.page:
+        if cure.page and cure.page != page:
             text = f"{text.rstrip('.。')}: {voice.show(cure.page)}"
+            page = cure.page
         lines += plain(wrap(text, width, first=first, rest=_INDENT))
         if commands:
             lines += [Line(f"{_INDENT}  {voice.show(command)}") for command in cure.commands]

@@ -82,9 +82,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("{target} put us off (4xx) to the end: it never said yes or no."),
     ),
     "auto-reply": (
-        N_(
-            "{target} answered {count} tests by itself (auto-reply or challenge): such answers go to forged senders too."
-        ),
+        N_("{target} answered {count} tests by itself (auto-reply or challenge): they go to forged senders too."),
         N_("{target} answers mail by itself (auto-reply or challenge): such answers go to forged senders too."),
     ),
     "callout-seen": (

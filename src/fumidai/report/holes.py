@@ -81,19 +81,22 @@ def hole_blocks(
         until: end of the proof window in seconds since the epoch, 0 if there was none.
         places: name the address, port and TLS state.
     """
-    return [_block(hole, voice, glyphs, width, until, places) for hole in holes]
+    blocks, known = [], set[str]()
+    for hole in holes:
+        what = _came_of_it(hole, voice, until, known)
+        if places:
+            what += ", " + voice.say(_PLACES, places=", ".join(str(entry.endpoint) for entry in hole.entries))
+        blocks.append(_block(hole, what, voice, glyphs, width))
+    return blocks
 
 
-def _block(hole: Hole, voice: Voice, glyphs: Glyphs, width: int, until: float, places: bool) -> list[Line]:
+def _block(hole: Hole, what: str, voice: Voice, glyphs: Glyphs, width: int) -> list[Line]:
     sign = glyphs.of(hole.word if hole.word is Word.DELIVERED else Word.ACCEPTED)
     name = voice.show(hole.row.id)
     head = f"  {sign} {pad(name, _NAME_WIDTH)} "
     said = voice.show(raw(said_lines(hole.row)))
     ink = OF_WORD[Word.DELIVERED if hole.word is Word.DELIVERED else Word.ACCEPTED]
     lines = headed(wrap(said, width, first=head, rest=_INDENT), ink, 2, 2 + len(sign))
-    what = _came_of_it(hole, voice, until)
-    if places:
-        what += ", " + voice.say(_PLACES, places=", ".join(str(entry.endpoint) for entry in hole.entries))
     return lines + plain(wrap(what, width, first=_INDENT, rest=_INDENT))
 
 
@@ -109,10 +112,11 @@ def _command(verb: str, argument: str) -> str:
     return argument if starts and not argument.startswith("<") else verb + argument
 
 
-def _came_of_it(hole: Hole, voice: Voice, until: float) -> str:
+def _came_of_it(hole: Hole, voice: Voice, until: float, known: set[str]) -> str:
+    """What followed; who brought a proof is said once for each address (`known` holds those that were)."""
     row = hole.row
     if hole.word is Word.DELIVERED:
-        said = _arrived(_first(row, ProofKind.DELIVERY), hole.entries[0], voice)
+        said = _arrived(_first(row, ProofKind.DELIVERY), hole.entries[0], voice, known)
         if row.outcome.word is Word.REFUSED:
             return f"{voice.say(_ANYWAY, reply=reply_line(row, voice))} {said}"
         return said
@@ -126,13 +130,14 @@ def _came_of_it(hole: Hole, voice: Voice, until: float) -> str:
     return voice.say(_PROMISED_OPEN, reply=reply)
 
 
-def _arrived(proof: Proof | None, entry: Entry, voice: Voice) -> str:
+def _arrived(proof: Proof | None, entry: Entry, voice: Voice, known: set[str]) -> str:
     if proof is None:
         return voice.say(N_("delivered"))
     arrival = proof.arrival
     time = voice.clock(arrival.received)
     software = " ".join(part for part in (entry.software.name, entry.software.version) if part)
-    who = ", ".join(part for part in (arrival.helo, software) if part)
+    who = "" if arrival.peer in known else ", ".join(part for part in (arrival.helo, software) if part)
+    known.add(arrival.peer)
     if not arrival.peer:
         return voice.say(_ARRIVED_FILE, time=time)
     return voice.say(_ARRIVED_NAMED if who else _ARRIVED, time=time, peer=arrival.peer, who=who)

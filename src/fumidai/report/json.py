@@ -40,7 +40,7 @@ def render_json(result: RunResult, *, code: int | None = None) -> str:
     Args:
         code: the exit code that the program will end with, where it is not that of the verdicts.
     """
-    entries = [_entry(entry) for entry in result.entries]
+    entries = [_entry(entry, result.window_closed) for entry in result.entries]
     return (
         json.dumps(_document(result, result.verdict, result.verdicts, entries, code), indent=2, allow_nan=False) + "\n"
     )
@@ -51,7 +51,11 @@ def render_jsonl(result: RunResult, *, code: int | None = None) -> str:
     lines = []
     for entry in result.entries:
         verdicts = {entry.endpoint.target: entry.verdict}
-        lines.append(json.dumps(_document(result, entry.verdict, verdicts, [_entry(entry)], code), allow_nan=False))
+        lines.append(
+            json.dumps(
+                _document(result, entry.verdict, verdicts, [_entry(entry, result.window_closed)], code), allow_nan=False
+            )
+        )
     return "".join(line + "\n" for line in lines)
 
 
@@ -87,7 +91,7 @@ def _document(
     }
 
 
-def _entry(entry: Entry) -> Json:
+def _entry(entry: Entry, until: float) -> Json:
     endpoint = entry.endpoint
     return {
         "target": show(endpoint.target),
@@ -98,7 +102,7 @@ def _entry(entry: Entry) -> Json:
         "domain": show(entry.domain),
         "verdict": entry.verdict.value,
         "verdict_reason": entry.verdict_reason.value,
-        "verdict_text": verdict_sentence(entry, _ENGLISH),
+        "verdict_text": verdict_sentence(entry, _ENGLISH, until=until),
         "verdict_params": _params(entry.verdict_params),
         "software": {"name": show(entry.software.name), "version": show(entry.software.version)},
         "banner": [show(line) for line in lines_of(entry.banner)],

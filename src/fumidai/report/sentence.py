@@ -14,6 +14,8 @@ Limits: a pair of verdict and reason that stands nowhere in the table is printed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fumidai.evidence.endpoint import TlsState
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import Entry, TestRow
@@ -52,9 +54,7 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         N_("No connection to {at}. The server may be down, or this line may block outbound port 25."),
     ),
     (V.UNREACHABLE, R.NO_GREETING): (
-        N_(
-            "{at} took the connection but never greeted. It may be overloaded, or no mail server may be listening there."
-        ),
+        N_("{at} took the connection but never greeted. It may be overloaded, or no mail server may listen there."),
     ),
     (V.CLOSED, R.ALL_REFUSED): (
         N_(
@@ -190,9 +190,16 @@ FALLBACK = N_("{name}: {verdict} ({reason}).")
 INCONCLUSIVE_FALLBACK = N_("{name}: {reason}; whether it relays is unknown. That does not mean safe.")
 
 
-def verdict_sentence(entry: Entry, voice: Voice, extra: dict[str, object] | None = None) -> str:
-    """The sentence for an entry's verdict; `extra` outranks what the entry says of itself."""
-    fields = {**sentence_fields(entry, voice), **(extra or {})}
+def verdict_sentence(
+    entry: Entry, voice: Voice, *, until: float = 0.0, extra: Mapping[str, object] | None = None
+) -> str:
+    """The sentence for an entry's verdict.
+
+    Args:
+        until: end of the proof window in seconds since the epoch, 0 if there was none.
+        extra: fields that outrank what the entry says of itself.
+    """
+    fields = {**sentence_fields(entry, voice, until), **(extra or {})}
     texts = SENTENCES.get((entry.verdict, entry.verdict_reason))
     if texts is None:
         fallback = INCONCLUSIVE_FALLBACK if entry.verdict is Verdict.INCONCLUSIVE else FALLBACK
@@ -206,19 +213,19 @@ def advice(entry: Entry, voice: Voice) -> str:
     return voice.say(text) if text else ""
 
 
-def sentence_fields(entry: Entry, voice: Voice) -> dict[str, object]:
+def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str, object]:
     """The fields that an entry itself can fill, and the judge's own over them.
 
     A field that says nothing ("" or a time of 0) is left out, so that a plainer wording is said.
     """
     given = dict(entry.verdict_params)
-    until = given.pop("time", given.pop("until", ""))
+    time = given.pop("time", given.pop("until", until))
     fields: dict[str, object] = {**_places(entry), **_numbers(entry), "token": _token(entry)}
     fields.update(given)
-    if isinstance(until, str):
-        fields["time"] = until
-    elif until:
-        fields["time"] = voice.clock(until)
+    if isinstance(time, str):
+        fields["time"] = time
+    elif time:
+        fields["time"] = voice.clock(time)
     return {name: value for name, value in fields.items() if value != ""}
 
 
@@ -258,7 +265,7 @@ def _unsettled(row: TestRow) -> bool:
 def _token(entry: Entry) -> object:
     """What to look for in the queue: the recipient of the first test that was taken and is not allowed."""
     taken = (row for row in entry.tests if row.word is Word.ACCEPTED and not row.allowed)
-    return next((raw(row.rcpt_to) for row in taken), "")
+    return next((raw(row.rcpt_to.strip("<>")) for row in taken), "")
 
 
 def tls_note(state: TlsState) -> str:

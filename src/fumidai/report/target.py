@@ -57,8 +57,8 @@ def _rank(entry: Entry) -> tuple[int, bool]:
     return _ORDER.index(entry.verdict), entry.verdict_reason is VerdictReason.TLS_ONLY
 
 
-def target_sentence(target: Target, voice: Voice) -> str:
-    """The target's verdict as a sentence."""
+def target_sentence(target: Target, voice: Voice, until: float = 0.0) -> str:
+    """The target's verdict as a sentence; `until` as in `verdict_sentence`."""
     lead, extra = target.lead, dict[str, object]()
     places = _places(target.entries)
     concerned = _places([entry for entry in target.entries if entry.verdict is target.verdict])
@@ -66,7 +66,7 @@ def target_sentence(target: Target, voice: Voice) -> str:
         extra = _added_up(target.entries, places)
     elif len(concerned) < len(places):
         extra["only"] = ", ".join(concerned)
-    return verdict_sentence(lead, voice, extra)
+    return verdict_sentence(lead, voice, until=until, extra=extra)
 
 
 def _places(entries: Sequence[Entry]) -> list[str]:

@@ -175,7 +175,7 @@ def _fitted(target: Target, result: RunResult, cures: Sequence[CureText], page: 
 def _block(target: Target, result: RunResult, cures: Sequence[CureText], page: Page, amount: Amount) -> list[Line]:
     """Verdict, evidence, cure, limits of one target, with empty lines between."""
     parts = [
-        _head(target, page),
+        _head(target, result, page),
         _evidence(target, result, page, amount),
         _findings(target, result, page, amount),
         _cures(target, cures, page, amount),
@@ -184,9 +184,9 @@ def _block(target: Target, result: RunResult, cures: Sequence[CureText], page: P
     return list(chain.from_iterable([*part, Line()] for part in parts if part))
 
 
-def _head(target: Target, page: Page) -> list[Line]:
+def _head(target: Target, result: RunResult, page: Page) -> list[Line]:
     word = target.verdict.value.upper()
-    sentence = target_sentence(target, page.voice)
+    sentence = target_sentence(target, page.voice, result.window_closed)
     return headed(wrap(sentence, page.width, first=f"{word}   ", rest="  "), OF_VERDICT[target.verdict], 0, len(word))
 
 

@@ -61,7 +61,7 @@ def basis_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
     )
     refused = reason_counts((row.outcome for row in rows if row.word is Word.REFUSED), voice)
     if refused:
-        lines.append(voice.say(N_("Reasons: {reasons}."), reasons=refused))
+        lines.append(voice.say(N_("Reasons of the refusals: {reasons}."), reasons=refused))
     mailboxes = sum(row.word is Word.ACCEPTED and like_decoy(row) for row in rows)
     if mailboxes:
         text = N_(
@@ -115,6 +115,8 @@ def _left_out(rows: Sequence[TestRow], voice: Voice) -> list[str]:
 
 
 def reason_counts(outcomes: Iterable[Outcome], voice: Voice) -> str:
-    """Reasons with their numbers, the commonest first."""
+    """Reasons with their numbers, the commonest first; a single one without."""
     counted = Counter(outcome.reason or Reason.UNCLEAR for outcome in outcomes)
+    if len(counted) == 1:
+        return voice.say(REASONS[next(iter(counted))])
     return ", ".join(f"{count} {voice.say(REASONS[reason])}" for reason, count in counted.most_common())

@@ -39,6 +39,7 @@ REASONS: dict[Reason, str] = {
     Reason.TIMEOUT: N_("no answer in time"),
     Reason.TIME_UP: N_("time was up"),
     Reason.INTERRUPTED: N_("stopped by hand"),
+    Reason.UNRESOLVED: N_("our recipient's name leads nowhere for it"),
     Reason.UNCLEAR: N_("no reason given"),
     Reason.NO_DOMAIN: N_("no domain named (--domain)"),
     Reason.NO_LOCAL_USER: N_("no local user named (--local-user)"),
