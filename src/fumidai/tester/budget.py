@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much one server bears: size of a session, number of sessions side by side, pauses between them.
+
+Nothing is known at first, and what servers count differs (errors, commands without mail, syntax errors,
+recipients refused, connections per client): see docs/decisions. So a session starts small enough for the
+tightest common limit (ten errors before a server slows down: Postfix's ``smtpd_soft_error_limit``), and the
+server's own behaviour moves it: a connection cut after n refusals makes sessions of n - 1 refusals, a greeting
+that turns us away makes fewer and longer ones, with growing pauses.
+
+Limits: it learns within one run only; it never grows a session while the server lets us open another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fumidai.battery.attempt import Attempt, ControlKind
+from fumidai.battery.row import RowClass
+
+#: Errors a session may cause: one below the ten after which Postfix answers each command a second later.
+FIRST_ERRORS = 9
+#: Syntax errors a session may cause: Exim hangs up at the fourth (smtp_max_synprot_errors 3).
+FIRST_SYNTAX = 3
+#: Commands that bring no mail (RSET, NOOP …): Exim hangs up after ten (smtp_accept_max_nonmail).
+FIRST_RESETS = 10
+#: Sessions at the same time to one address (DESIGN §8: a few).
+FIRST_SESSIONS = 4
+#: Seconds before a new connection after one that brought nothing, then the next longer one.
+PAUSES = (1.0, 3.0, 10.0, 30.0, 60.0)
+#: Sessions without a single answer, one after the other, after which the rest stays untested.
+FRUITLESS = 6
+#: A session never grows beyond this many errors.
+MOST_ERRORS = 90
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a session has cost the server's patience so far."""
+
+    errors: int = 0
+    syntax: int = 0
+    resets: int = 0
+    mails: int = 0
+    answered: int = 0
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a session may cost, and how many may run at once.
+
+    Attributes:
+        mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
+        fruitless: sessions in a row that brought no answer.
+        rude: families of which a row was answered as a syntax error.
+        mail_refused: this server refuses senders at MAIL already, which makes RCPT behind it a second error.
+    """
+
+    errors: int = FIRST_ERRORS
+    syntax: int = FIRST_SYNTAX
+    resets: int = FIRST_RESETS
+    mails: int = 0
+    sessions: int = FIRST_SESSIONS
+    fruitless: int = 0
+    rude: set[str] = field(default_factory=set)
+    mail_refused: bool = False
+
+    def take(self, waiting: list[Attempt], spent: Spent) -> list[Attempt]:
+        """The longest head of ``waiting`` that one group may ask now; rows known to be rude are spread out.
+
+        Rows are taken in order, but one that would break the limit of syntax errors is passed over for a later
+        session as long as another fits. Returns an empty list where nothing fits any more.
+        """
+        taken: list[Attempt] = []
+        errors, syntax, resets, mails = spent.errors, spent.syntax, spent.resets, spent.mails
+        for attempt in waiting:
+            cost, rude = self.price(attempt)
+            if resets + 1 > self.resets or errors + cost > self.errors or (self.mails and mails >= self.mails):
+                break
+            if syntax + rude > self.syntax:
+                continue
+            taken.append(attempt)
+            errors, syntax, resets, mails = errors + cost, syntax + rude, resets + 1, mails + 1
+        # A limit below the price of one row must not keep that row from ever being asked.
+        return taken or (waiting[:1] if spent.mails == 0 else [])
+
+    def learn_cut(self, spent: Spent) -> None:
+        """A session was cut (421, or closed without one) after ``spent``."""
+        if spent.answered == 0:
+            self.turned_away()
+            return
+        self.fruitless = 0
+        if spent.syntax >= 2 and spent.syntax * 2 >= spent.errors:
+            self.syntax = max(1, min(self.syntax, spent.syntax))
+            return
+        self.errors = max(1, min(self.errors, spent.errors))
+        self.resets = max(1, min(self.resets, spent.resets))
+
+    def turned_away(self) -> None:
+        """A session brought nothing: be fewer, longer and later."""
+        self.fruitless += 1
+        self.sessions = max(1, self.sessions // 2)
+
+    def scarce(self) -> None:
+        """Connections are what the server counts: ask more in each."""
+        self.errors = min(MOST_ERRORS, self.errors * 2)
+        self.resets = min(MOST_ERRORS, self.resets * 2)
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next connection."""
+        return PAUSES[min(self.fruitless, len(PAUSES)) - 1] if self.fruitless else 0.0
+
+    @property
+    def spent_out(self) -> bool:
+        """True once the server has turned away so many sessions in a row that asking on is no use."""
+        return self.fruitless >= FRUITLESS
+
+    def price(self, attempt: Attempt) -> tuple[int, int]:
+        """What asking a row may cost at worst: (errors, syntax errors).
+
+        A row whose MAIL is refused costs two errors when grouped: the RCPT behind it is out of sequence. A row is
+        rude if it is malformed, or if another of its family was answered as a syntax error here.
+        """
+        if attempt.control is ControlKind.POSTMASTER:
+            return 0, 0
+        errors = 2 if self.mail_refused and "sender" in attempt.test.alters else 1
+        rude = attempt.test.row_class is RowClass.MALFORMED or attempt.test.family in self.rude
+        return errors, int(rude)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask attempts in an open session: several plain ones in one group, or one alone with its whole script.
+
+In a group only RSET, MAIL and RCPT go out together (RFC 2920 §3.1 lets them); DATA is never sent blindly. A
+recipient that is taken in a group is opened again alone, with the same tokens, through DATA: only then did the
+server take the message, and the second answer is the outcome (DESIGN §3 "Replies").
+
+Each function returns readings by attempt number; an attempt that got no answer is among them with
+``Again.FRESH_SESSION``, so that none is ever lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from fumidai.battery.attempt import Attempt, Step
+from fumidai.battery.row import StepKind
+from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
+from fumidai.smtp import command
+from fumidai.smtp.data import stuff
+from fumidai.smtp.reply import Reply
+from fumidai.tester.dialogue import Line, Lost, LossKind
+from fumidai.tester.message import Letterhead, compose
+from fumidai.tester.reading import Again, Reading, read_loss, read_refusal, read_taken
+from fumidai.tester.session import OpenFailure, Session, shake_hands
+
+_STAGES = {
+    StepKind.HELO: Stage.HELO,
+    StepKind.MAIL: Stage.MAIL,
+    StepKind.RCPT: Stage.RCPT,
+    StepKind.SETUP: Stage.SETUP,
+    StepKind.NOTE: Stage.SETUP,
+    StepKind.STARTTLS: Stage.STARTTLS,
+    StepKind.DATA: Stage.DATA,
+    StepKind.MESSAGE: Stage.MESSAGE,
+}
+_LOSS_REASONS = {
+    LossKind.DROPPED: Reason.CLOSED,
+    LossKind.SILENT: Reason.TIMEOUT,
+    LossKind.OVERDUE: Reason.TIME_UP,
+    LossKind.FLOOD: Reason.PROTOCOL,
+    LossKind.NOT_GIVEN: Reason.TIMEOUT,
+}
+#: A 2xx (or 354) to one of these is a promise.
+_PROMISING = frozenset({StepKind.RCPT, StepKind.DATA, StepKind.MESSAGE})
+
+
+async def ask_group(session: Session, attempts: Sequence[Attempt]) -> dict[int, Reading]:
+    """Ask plain attempts in one write."""
+    lines: list[Line] = []
+    places: list[tuple[Attempt, int]] = []
+    for attempt in attempts:
+        if session.transaction:
+            lines.append(Line(command.RSET))
+            session.spent.resets += 1
+        mail, rcpt = attempt.script[0], attempt.script[1]
+        places.append((attempt, len(lines)))
+        lines += [Line(mail.data), Line(rcpt.data)]
+        session.transaction = True
+        session.spent.mails += 1
+    answers = await session.dialogue.ask_group(lines)
+    return {attempt.number: _read_pair(session, attempt, answers[at], answers[at + 1]) for attempt, at in places}
+
+
+def _read_pair(session: Session, attempt: Attempt, mail: Reply | Lost, rcpt: Reply | Lost) -> Reading:
+    """Read the answers to MAIL and RCPT of a grouped attempt."""
+    for stage, reply in ((Stage.MAIL, mail), (Stage.RCPT, rcpt)):
+        if isinstance(reply, Lost):
+            return _lost(session, attempt, stage, reply)
+        session.spent.answered += 1
+        if not reply.positive:
+            # After a refused MAIL the RCPT is refused as out of sequence (RFC 5321 §3.3): two errors for the server.
+            if stage is Stage.MAIL and isinstance(rcpt, Reply):
+                session.spent.errors += 1
+            return _refused(session, attempt, stage, reply, pipelined=True)
+    assert isinstance(rcpt, Reply)
+    reading = read_taken(attempt, Answer(Stage.RCPT, rcpt.code, rcpt.raw, session.number, True), completed=False)
+    return replace(reading, again=Again.ALONE) if sends(attempt) else reading
+
+
+def sends(attempt: Attempt) -> bool:
+    """True where the script hands a message over."""
+    return any(step.kind is StepKind.MESSAGE for step in attempt.script)
+
+
+@dataclass(slots=True)
+class Course:
+    """Where a script stands.
+
+    Attributes:
+        session: the session it speaks in; another one after a ``reconnect`` step.
+        stage, reply: the last deciding reply that was positive.
+        completed: a message was taken.
+    """
+
+    session: Session
+    stage: Stage = Stage.RCPT
+    reply: Reply | None = None
+    completed: bool = False
+
+
+Reopen = Callable[[Session], Awaitable[Session | OpenFailure]]
+
+
+async def ask_alone(course: Course, attempt: Attempt, head: Letterhead, reopen: Reopen) -> Reading:
+    """Run the whole script of one attempt.
+
+    Args:
+        course: fresh, with the session to speak in.
+        reopen: ends a session and opens another, for scripts that come back.
+    """
+    session = course.session
+    if session.transaction:
+        reset = await session.dialogue.ask(command.RSET)
+        session.spent.resets += 1
+        if isinstance(reset, Lost):
+            return _lost(session, attempt, Stage.MAIL, reset)
+        session.transaction = False
+    for steps in _writes(attempt.script, pipelining=session.pipelining and attempt.plain):
+        if steps[0].pause:
+            await asyncio.sleep(steps[0].pause)
+        reading = await _say(course, attempt, steps, head, reopen)
+        if reading is not None:
+            return reading
+    return _taken(course.session, attempt, course)
+
+
+def _writes(script: Sequence[Step], *, pipelining: bool) -> Iterator[tuple[Step, ...]]:
+    """Cut a script into writes: glued steps together, and MAIL with RCPT where the server allows it."""
+    group: list[Step] = []
+    for step in script:
+        group.append(step)
+        if step.glued or (pipelining and step.kind is StepKind.MAIL):
+            continue
+        yield tuple(group)
+        group = []
+    if group:
+        yield tuple(group)
+
+
+async def _say(
+    course: Course, attempt: Attempt, steps: tuple[Step, ...], head: Letterhead, reopen: Reopen
+) -> Reading | None:
+    """Say one write's steps; a reading where it ends the attempt, None where the script goes on."""
+    session, first = course.session, steps[0]
+    if first.kind is StepKind.RECONNECT:
+        return await _come_back(course, attempt, reopen)
+    if not first.data and first.kind is not StepKind.MESSAGE:
+        return await _said_nothing(course, attempt, first)
+    if any(step.kind is StepKind.MAIL for step in steps):
+        session.transaction = True
+        session.spent.mails += 1
+    replies = await _exchange(course, attempt, steps, head)
+    for step, reply in zip(steps, replies, strict=True):
+        reading = _read_step(session, attempt, step, reply, course)
+        if reading is not None:
+            return reading
+    if any(step.kind is StepKind.STARTTLS for step in steps):
+        return await _encrypt(course, attempt)
+    return None
+
+
+async def _exchange(
+    course: Course, attempt: Attempt, steps: tuple[Step, ...], head: Letterhead
+) -> list[Reply | Lost]:
+    dialogue = course.session.dialogue
+    if steps[0].kind is StepKind.MESSAGE:
+        message = compose(attempt, head, steps[0].header_lines, time.time())
+        course.session.transaction = False
+        return [await dialogue.hand_over(stuff(message))]
+    if steps[0].dribble:
+        return [await dialogue.dribble(Line(step.data, step.answers)) for step in steps]
+    lines = [Line(step.data, step.answers) for step in steps if step.kind is not StepKind.MESSAGE]
+    replies = await dialogue.ask_group(lines)
+    # A message glued to its DATA is only sent where 354 came: DATA is never followed blindly (DESIGN §8).
+    if steps[-1].kind is StepKind.MESSAGE:
+        last = replies[-1]
+        told = isinstance(last, Reply) and last.intermediate
+        replies.append(await dialogue.hand_over(stuff(compose(attempt, head, steps[-1].header_lines, time.time()))) if told else last)
+    return replies
+
+
+async def _said_nothing(course: Course, attempt: Attempt, step: Step) -> Reading | None:
+    """A step without a line: nobody is greeted, or the answer to what was said before the greeting."""
+    if step.kind is not StepKind.NOTE or not attempt.early:
+        return None
+    await course.session.dialogue.early_answer()
+    return None
+
+
+async def _come_back(course: Course, attempt: Attempt, reopen: Reopen) -> Reading | None:
+    opened = await reopen(course.session)
+    if isinstance(opened, OpenFailure):
+        raw = opened.reply.raw if opened.reply else b""
+        return read_loss(attempt, Stage.CONNECT, course.session.number, Reason.CLOSED, partial=raw)
+    course.session = opened
+    return None
+
+
+async def _encrypt(course: Course, attempt: Attempt) -> Reading | None:
+    error = await shake_hands(course.session)
+    if not error:
+        return None
+    return read_loss(attempt, Stage.STARTTLS, course.session.number, Reason.TLS, partial=error.encode())
+
+
+def _read_step(session: Session, attempt: Attempt, step: Step, reply: Reply | Lost, course: Course) -> Reading | None:
+    stage = _STAGES[step.kind]
+    if isinstance(reply, Lost):
+        return None if reply.kind is LossKind.NOT_GIVEN else _lost(session, attempt, stage, reply)
+    session.spent.answered += 1
+    if step.kind is StepKind.NOTE:
+        return None
+    good = reply.intermediate if step.kind is StepKind.DATA else reply.positive
+    if good:
+        if step.kind in _PROMISING:
+            course.stage, course.reply = stage, reply
+            course.completed = course.completed or step.kind is StepKind.MESSAGE
+        return None
+    if step.kind in {StepKind.SETUP, StepKind.STARTTLS}:
+        return _setup_refused(session, attempt, reply)
+    return _refused(session, attempt, stage, reply, pipelined=False)
+
+
+def _refused(session: Session, attempt: Attempt, stage: Stage, reply: Reply, *, pipelined: bool) -> Reading:
+    session.spent.errors += 1
+    reading = read_refusal(attempt, stage, reply, session.number, pipelined=pipelined)
+    if reading.outcome.reason is Reason.SYNTAX:
+        session.spent.syntax += 1
+    return reading
+
+
+def _setup_refused(session: Session, attempt: Attempt, reply: Reply) -> Reading:
+    """A step that had to be taken was not: the row has no meaning here, unless the refusal was temporary."""
+    reading = _refused(session, attempt, Stage.SETUP, reply, pipelined=False)
+    if reading.again is not None:
+        return reading
+    return Reading(replace(reading.outcome, word=Word.UNTESTED))
+
+
+def _lost(session: Session, attempt: Attempt, stage: Stage, lost: Lost) -> Reading:
+    return read_loss(attempt, stage, session.number, _LOSS_REASONS[lost.kind], partial=lost.partial)
+
+
+def _taken(session: Session, attempt: Attempt, course: Course) -> Reading:
+    if course.reply is None:
+        # A script without a deciding step that was taken: nothing was promised.
+        return Reading(Outcome(attempt.number, Word.UNTESTED, Stage.SETUP, reason=Reason.UNCLEAR, session=session.number))
+    answer = Answer(course.stage, course.reply.code, course.reply.raw, session.number)
+    return read_taken(attempt, answer, completed=course.completed)
