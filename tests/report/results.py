@@ -151,9 +151,7 @@ def open_run(holes: int = 2) -> RunResult:
         row(52, "auth-plain", Word.NOT_APPLICABLE, family="auth", outcome=not_run(52)),
     )
     finding = Finding("open-relay", Severity.CRITICAL, "192.0.2.25:25", ("pct-1",), {"count": holes, "tests": "pct-1"})
-    outdated = Finding(
-        "software-outdated", Severity.HIGH, "mail.a.com", (), {"software": "Sendmail", "version": "8.8.8"}
-    )
+    outdated = Finding("software-outdated", Severity.HIGH, "mail.a.com", (), {"name": "Sendmail", "version": "8.8.8"})
     tests = (*delivered, *others, *refused(5, start=60))
     return run(entry(Verdict.OPEN, VerdictReason.DELIVERED, tests, findings=(finding, outdated)), waited=120.0)
 

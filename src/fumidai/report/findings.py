@@ -24,10 +24,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("The server saw {seen} where we came from {source}: it can't tell strangers from its own network."),
         N_("{target} does not see where its clients come from: it can't tell strangers from its own network."),
     ),
-    "reflects-backscatter": (
-        N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody ({tests})."),
-        N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody."),
-    ),
+    "reflects-backscatter": (N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody."),),
     "promised-to-relay": (
         N_("{target} promised to relay {count} messages that were not seen to leave ({tests})."),
         N_("{target} promised to relay, and nothing was seen to leave ({tests})."),
@@ -39,11 +36,15 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("{target} refused a message and delivered it all the same: its no can't be relied on."),
     ),
     "postmaster-refused": (
-        N_("{target} refuses {address}; a mail server has to take mail for its postmaster (RFC 5321 §4.5.1)."),
+        N_("{target} refuses postmaster@{domain}; a mail server has to take its mail (RFC 5321 §4.5.1)."),
         N_("{target} refuses mail for its postmaster (RFC 5321 §4.5.1 wants it taken)."),
     ),
     "accepts-anything": (
-        N_("{target} takes every recipient, also names that can't exist: it looks like a sink or a honeypot."),
+        N_(
+            "{target} took {count} of {asked} recipients, also such as can't exist, and nothing came out: "
+            "it looks like a sink or a honeypot."
+        ),
+        N_("{target} takes every recipient, also such as can't exist: it looks like a sink or a honeypot."),
     ),
     "proof-from-elsewhere": (
         N_("What {target} relayed left from {address}: that is its outgoing address, the one that gets listed."),
@@ -55,7 +56,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("It saw us under another address than the one we know (a NAT on our side)."),
     ),
     "starttls-failed": (
-        N_("{target} offers STARTTLS, but it failed: {error}"),
+        N_("{target} offers STARTTLS, but it failed: {detail}"),
         N_("{target} offers STARTTLS, but it failed."),
     ),
     "pipelining-broken": (
@@ -66,12 +67,11 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("{target} turned our tester away."),
     ),
     "catch-all": (
-        N_("{target} takes any name at {domain}: a strange address that it takes may simply be a mailbox."),
+        N_("It takes any name at {domain}: a strange address that it takes may simply be a mailbox."),
         N_("{target} takes any name at its domain: a strange address that it takes may simply be a mailbox."),
     ),
     "software-outdated": (
-        N_("{software} {version} is out of date: {why}"),
-        N_("{software} {version} is out of date and comes without relay control."),
+        N_("{name} {version} is out of date and comes without relay control."),
         N_("The software of {target} is out of date."),
     ),
     "late-refusal": (
@@ -112,9 +112,9 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 def finding_sentence(finding: Finding, voice: Voice) -> str:
     """The finding in one sentence."""
     fields: dict[str, object] = {"target": finding.target, **finding.params}
-    layer = LAYERS.get(str(fields.get("layer", "")))
-    if layer:
-        fields["layer"] = voice.say(layer)
+    layer = str(fields.pop("layer", ""))
+    if layer not in ("", "unknown"):
+        fields["layer"] = voice.say(LAYERS[layer]) if layer in LAYERS else layer
     texts = FINDINGS.get(finding.id)
     if texts:
         return voice.best(texts, fields)

@@ -35,6 +35,8 @@ _BOUNCED_FILE = N_("a bounce to the sender we made up came at {time}")
 _PROMISED = N_("promised ({reply}), nothing arrived by {time}")
 _PROMISED_OPEN = N_("promised ({reply}), nothing has arrived")
 _PROMISED_RCPT = N_("promised at RCPT ({reply}), nothing was sent")
+_TAKEN = N_("taken ({reply}), nothing arrived: may be a mailbox of its own")
+_TAKEN_RCPT = N_("taken at RCPT ({reply}), nothing was sent: may be a mailbox of its own")
 _PLACES = N_("on {places}")
 
 
@@ -68,8 +70,13 @@ def is_hole(row: TestRow) -> bool:
 
 
 def like_decoy(row: TestRow) -> bool:
-    """An address that could be a mailbox was taken just as nonsense of its shape was (DESIGN §3, controls)."""
-    return row.row_class in ("L", "N") and row.decoy is not None and row.decoy.word is Word.ACCEPTED
+    """A message to what could be a mailbox was taken just as nonsense of its shape was (DESIGN §3, controls)."""
+    return _may_be_local(row) and row.outcome.completed and row.decoy is not None and row.decoy.word is Word.ACCEPTED
+
+
+def _may_be_local(row: TestRow) -> bool:
+    """Only a recipient that is plainly foreign, or a false claim of trust, makes a 2xx a promise to relay."""
+    return row.row_class not in ("F", "T")
 
 
 def hole_blocks(
@@ -123,6 +130,8 @@ def _came_of_it(hole: Hole, voice: Voice, until: float, known: set[str]) -> str:
     if _bounce(row):
         return _bounced(_first(row, ProofKind.BOUNCE), voice)
     reply = reply_line(row, voice)
+    if _may_be_local(row):
+        return voice.say(_TAKEN if row.outcome.completed else _TAKEN_RCPT, reply=reply)
     if not row.outcome.completed:
         return voice.say(_PROMISED_RCPT, reply=reply)
     if until:

@@ -194,11 +194,11 @@ def _finding(finding: Finding) -> Json:
         "severity": finding.severity.value,
         "target": show(finding.target),
         "text": finding_sentence(finding, _ENGLISH),
-        "evidence": [show(text) for text in finding.evidence],
+        "evidence": [show(raw(text)) for text in finding.evidence],
         "params": _params(finding.params),
         "remedies": list(finding.remedies),
     }
 
 
 def _params(params: Mapping[str, str | int]) -> Json:
-    return {name: show(value) if isinstance(value, str) else value for name, value in params.items()}
+    return {name: show(raw(value)) if isinstance(value, str) else value for name, value in params.items()}

@@ -28,7 +28,7 @@ V, R = Verdict, VerdictReason
 
 SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
     (V.OPEN, R.DELIVERED): (
-        N_("A stranger's message came out of {name}, sent to it from its own neighbourhood ({neighbours})."),
+        N_("{name} relays at least for its neighbours: a message of ours, sent from {neighbour_at}, came out of it."),
         N_("A stranger's message came out of {name}, by way of {only}."),
         N_("A stranger's message came out of {name}."),
     ),
@@ -51,12 +51,17 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         ),
     ),
     (V.UNREACHABLE, R.NO_CONNECTION): (
+        N_("{refused_by} refused the connection. No mail server may run there, or a firewall turns this line away."),
         N_("No connection to {at}. The server may be down, or this line may block outbound port 25."),
     ),
     (V.UNREACHABLE, R.NO_GREETING): (
         N_("{at} took the connection but never greeted. It may be overloaded, or no mail server may listen there."),
     ),
     (V.CLOSED, R.ALL_REFUSED): (
+        N_(
+            "{server} refused all {refused} relay attempts made from {neighbour_at}, next door to it: what it says to "
+            "strangers farther off was not tried, nor were stolen passwords and web forms."
+        ),
         N_(
             "{server} refused {refused} of {total} relay attempts made from {source}; the other {taken} it took, and "
             "nothing came out that may not. Stolen passwords and web forms were not tried."
@@ -186,6 +191,10 @@ ADVICE: dict[VerdictReason, str] = {
     R.INTERRUPTED: N_("Go on where this run stopped with --resume."),
 }
 
+LOOK_AT_HOME = N_(
+    "A proof was asked for and nothing came. Look for these addresses in its log: a mailbox, or still in the queue?"
+)
+
 FALLBACK = N_("{name}: {verdict} ({reason}).")
 INCONCLUSIVE_FALLBACK = N_("{name}: {reason}; whether it relays is unknown. That does not mean safe.")
 
@@ -210,6 +219,8 @@ def verdict_sentence(
 def advice(entry: Entry, voice: Voice) -> str:
     """What would settle it, or "" where nothing needs to be said."""
     text = ADVICE.get(entry.verdict_reason)
+    if entry.verdict_reason is R.UNSETTLED and entry.verdict_params.get("sent"):
+        text = LOOK_AT_HOME
     return voice.say(text) if text else ""
 
 
@@ -218,13 +229,17 @@ def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str,
 
     A field that says nothing ("" or a time of 0) is left out, so that a plainer wording is said.
     """
-    given = dict(entry.verdict_params)
+    given: dict[str, object] = dict(entry.verdict_params)
     time = given.pop("time", given.pop("until", until))
     fields: dict[str, object] = {**_places(entry), **_numbers(entry), "token": _token(entry)}
     fields.update(given)
+    if given.get("neighbour"):
+        fields["neighbour_at"] = entry.source
+    if given.get("how") == "refused":
+        fields["refused_by"] = fields["at"]
     if isinstance(time, str):
         fields["time"] = time
-    elif time:
+    elif isinstance(time, int | float) and time:
         fields["time"] = voice.clock(time)
     return {name: value for name, value in fields.items() if value != ""}
 

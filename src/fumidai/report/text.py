@@ -24,7 +24,7 @@ from fumidai.evidence.result import Entry, RunResult, TestRow
 from fumidai.evidence.verdict import Verdict, VerdictReason, exit_code
 from fumidai.report.cure import CureText, cure_lines
 from fumidai.report.dialogue import dialogue_lines
-from fumidai.report.escape import Encodable, always, escaped
+from fumidai.report.escape import Encodable, always, escaped, raw
 from fumidai.report.findings import LAYERS, finding_sentence, worst_first
 from fumidai.report.glyphs import PLAIN, Glyphs
 from fumidai.report.holes import hole_blocks, holes_of, reply_line, said_lines
@@ -210,13 +210,15 @@ def _evidence(target: Target, result: RunResult, page: Page, amount: Amount) -> 
 def _quote(entry: Entry, page: Page) -> list[Line]:
     """The one reply on which an inconclusive verdict rests, set apart as the server's own words."""
     wanted = _QUOTED.get(entry.verdict_reason)
+    given = str(entry.verdict_params.get("reply", ""))
     rows = [row for row in (*entry.controls, *entry.tests) if wanted and wanted in row.id and row.outcome.reply]
     if rows:
-        said = page.voice.show(said_lines(rows[0])) if wanted == "plain-foreign" else rows[0].id
+        said = page.voice.show(raw(said_lines(rows[0]))) if wanted == "plain-foreign" else rows[0].id
         reply = reply_line(rows[0], page.voice, 300)
         return plain(wrap(f"{said}: {reply}", page.width, first="  | ", rest="  | "))
-    if wanted and entry.banner:
-        return plain(wrap(page.voice.show(entry.banner.strip(), 300), page.width, first="  | ", rest="  | "))
+    if wanted and given:
+        said = " / ".join(given.split("\r\n"))
+        return plain(wrap(page.voice.show(raw(said), 300), page.width, first="  | ", rest="  | "))
     return []
 
 
@@ -251,7 +253,7 @@ def _findings(target: Target, result: RunResult, page: Page, amount: Amount) -> 
 def _beyond_verdict(finding: Finding, page: Page) -> list[str]:
     """What a finding adds to a verdict that has said the rest."""
     layer = str(finding.params.get("layer", ""))
-    if not layer:
+    if layer in ("", "unknown"):
         return []
     known = LAYERS.get(layer)
     return [page.voice.say(N_("Likely: {layer}."), layer=page.voice.say(known) if known else layer)]
@@ -263,7 +265,7 @@ def _quoted_lines(finding: Finding, page: Page) -> list[Line]:
     return [
         line
         for text in texts
-        for line in plain(wrap(page.voice.show(text.strip(), 300), page.width, first="    | ", rest="    | "))
+        for line in plain(wrap(page.voice.show(raw(text.strip()), 300), page.width, first="    | ", rest="    | "))
     ]
 
 
@@ -278,7 +280,8 @@ def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount
 def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:
     texts = untold_lines(target.entries, page.voice)
     for entry in target.entries:
-        infos = [finding for finding in entry.findings if finding.severity is Severity.INFO]
+        said = _SAID_BY_VERDICT.get(entry.verdict_reason, frozenset())
+        infos = [each for each in entry.findings if each.severity is Severity.INFO and each.id not in said]
         texts += [finding_sentence(finding, page.voice) for finding in infos]
     glue = "" if page.voice.language == "ja" else " "
     lines = wrap(glue.join(dict.fromkeys(texts)), page.width) if texts else []
