@@ -2,8 +2,8 @@
 """What else a reply tells: by which address the server calls us, and when it wants us back.
 
 ``echoed_address`` reads the greeting of sendmail, Exim, Exchange, OpenSMTPD, Haraka and Gmail ("Hello x [192.0.2.7]",
-"at your service, [192.0.2.7]") and refusals that name the client ("Client host [192.0.2.7] blocked"). It is how a server
-shows that it takes a stranger for one of its own (DESIGN §3 "What the server sees").
+"at your service, [192.0.2.7]") and refusals that name the client ("Client host [192.0.2.7] blocked"). It is how a
+server shows that it takes a stranger for one of its own (DESIGN §3 "What the server sees").
 
 Limits: a server may show what we claimed and not what it saw; the first word of a reply (its own name) and everything
 with an ``@`` are left out, and of several addresses in a HELO reply the last is taken, since servers write the claim

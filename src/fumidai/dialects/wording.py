@@ -20,8 +20,11 @@ from functools import lru_cache
 from typing import Final
 
 from fumidai.dialects.codes import BY_NUMBER, by_code, by_enhanced
+from fumidai.dialects.echo import echoed_address, retry_hint
 from fumidai.dialects.phrases import PHRASES, RELAY_WORDS, Phrase
 from fumidai.evidence.outcome import Reason, Stage
+
+__all__ = ["classify", "echoed_address", "enhanced_codes", "is_refusal", "readable", "retry_hint", "says"]
 
 READ_AT_MOST: Final = 4096
 
@@ -60,7 +63,7 @@ def is_refusal(code: int, reason: Reason) -> bool:
 
 
 def readable(text: str) -> str:
-    """A reply in the form in which phrases are compared: lower case, blanks single, no addresses, padded with blanks."""
+    """A reply in the form in which phrases are compared: lower case, single blanks, no addresses, padded."""
     plain = _decoded(text[:READ_AT_MOST]).translate(_QUOTES)
     plain = _CODE_AT_LINE_START.sub("", plain)
     plain = _BRACKETED.sub(_without_address, plain).casefold()
