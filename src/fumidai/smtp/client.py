@@ -2,7 +2,7 @@
 """The side that asks: knows which answer belongs to what was said, and where the dialogue stands.
 
 What is said goes into a queue, each reply is matched with the head of it (RFC 2920 §3.1: replies come in the order
-of the commands). State follows the answers by one table, ``MOVES``; whatever stands in no row leaves it alone.
+of the commands). State follows the answers by the table in ``states``, which the answering side follows too.
 The machine never refuses to say anything and never judges what it hears.
 
     GREETING --220--> READY --EHLO 2yz--> GREETED --MAIL 2yz--> MAIL --RCPT 2yz--> RCPT --DATA 3yz--> DATA
@@ -12,52 +12,21 @@ The same bytes give the same events, however they are cut. After the agreement t
 until ``tls_started``: what was said in clear until then is handed back as ``Noise`` (RFC 3207 §6; a client that keeps
 it would take a stranger's words for the server's).
 
-Limits: no time: a reply that does not come is seen by whoever holds the clock. BDAT does not move the state.
+Limits: no time: a reply that does not come is seen by whoever holds the clock.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from fumidai.smtp.command import Verb, recognise
 from fumidai.smtp.extensions import Extensions
 from fumidai.smtp.reply import MAX_LINE, Garbled, Reply, ReplyReader, Why
+from fumidai.smtp.states import HELLOS, State, follow
 
-
-class ClientState(StrEnum):
-    """Where the dialogue stands, as far as answers tell."""
-
-    GREETING = "greeting"  # no 2yz greeting yet, or one that refuses
-    READY = "ready"  # greeted by the server, our EHLO or HELO not yet taken
-    GREETED = "greeted"  # EHLO or HELO taken, no transaction
-    MAIL = "mail"  # a sender was taken
-    RCPT = "rcpt"  # a recipient was taken
-    DATA = "data"  # told to send the message
-    TLS = "tls"  # told to begin TLS
-    CLOSED = "closed"  # QUIT answered, or the stream ended
-
-
-#: (what was said, first digit of the answer) -> state after it. None: back to READY or GREETED, whichever it was.
-MOVES: Final[Mapping[tuple[Verb, int], ClientState | None]] = {
-    (Verb.EHLO, 2): ClientState.GREETED,
-    (Verb.HELO, 2): ClientState.GREETED,
-    (Verb.LHLO, 2): ClientState.GREETED,
-    (Verb.MAIL, 2): ClientState.MAIL,
-    (Verb.RCPT, 2): ClientState.RCPT,
-    (Verb.DATA, 3): ClientState.DATA,
-    # RFC 5321 §4.1.1.4: whatever the answer to the end of the data, the transaction is over.
-    (Verb.MESSAGE, 2): None,
-    (Verb.MESSAGE, 4): None,
-    (Verb.MESSAGE, 5): None,
-    (Verb.RSET, 2): None,
-    (Verb.STARTTLS, 2): ClientState.TLS,
-    (Verb.QUIT, 2): ClientState.CLOSED,
-}
-_HELLOS: Final = frozenset({Verb.EHLO, Verb.HELO, Verb.LHLO})
+#: The name under which the asking side's users know it.
+ClientState = State
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +89,7 @@ class ClientMachine:
     """One connection, seen from the client.
 
     Attributes:
-        state: see ``ClientState``.
+        state: see ``states.State``.
         greeting: the server's first reply, None before it.
         closing: a 421 was seen: the server is about to hang up (RFC 5321 §3.8).
         extensions: what the last EHLO taken has announced; empty before, after HELO and after ``tls_started``.
@@ -140,7 +109,7 @@ class ClientMachine:
     )
 
     def __init__(self) -> None:
-        self.state = ClientState.GREETING
+        self.state = State.GREETING
         self.greeting: Reply | None = None
         self.closing = False
         self.extensions = Extensions()
@@ -190,14 +159,14 @@ class ClientMachine:
         self._hold(self._reader.drain())
         clear = bytes(self._clear)
         self._clear.clear()
-        self.state = ClientState.READY
+        self.state = State.READY
         self.extensions = Extensions()
         self.hello = None
         return [Noise(Garbled(clear, Why.INJECTED))] if clear else []
 
     def eof(self) -> list[Event]:
         """The stream ended. Nothing is given the second time."""
-        self.state = ClientState.CLOSED
+        self.state = State.CLOSED
         if self._ended:
             return []
         self._ended = True
@@ -216,7 +185,7 @@ class ClientMachine:
         if self.greeting is None:
             self.greeting = reply
             if reply.positive:
-                self.state = ClientState.READY
+                self.state = State.READY
             return Greeting(reply)
         if not self._queue:
             return Surplus(reply, self._last)
@@ -229,16 +198,13 @@ class ClientMachine:
 
     def _move(self, said: Said, reply: Reply) -> None:
         """Follow the table."""
-        row = (said.verb, reply.code // 100)
-        if row not in MOVES:
-            return
-        if said.verb in _HELLOS:
+        if said.verb in HELLOS and reply.positive:
             self.hello = said
             self.extensions = Extensions() if said.verb is Verb.HELO else Extensions.parse(reply)
-        self.state = MOVES[row] or (ClientState.GREETED if self.hello else ClientState.READY)
+        self.state = follow(self.state, said.verb, reply.code, self.hello is not None)
 
     def _agreed(self) -> bool:
-        return self.state is ClientState.TLS
+        return self.state is State.TLS
 
     def _hold(self, data: bytes) -> None:
         """Keep what is said in clear after the agreement to TLS, bounded."""

@@ -101,6 +101,32 @@ class Garbled:
     why: str
 
 
+# RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, its end included.
+_WIDTH = 512 - len(b"250-") - len(b"\r\n")
+
+
+def write_reply(code: int, text: str, enhanced: str = "") -> bytes:
+    """Make a reply, of several lines where the text holds line feeds or is too long for one.
+
+    Nothing in the text can end a line or reach a terminal as a command: control characters become ``?``,
+    what is not ASCII is written as a backslash escape (Law 6).
+
+    Args:
+        code: three digits.
+        text: what to say.
+        enhanced: enhanced status code, put at the head of every line (RFC 2034 §4); "" for none.
+    """
+    head = f"{enhanced} ".encode() if enhanced else b""
+    width = _WIDTH - len(head)
+    lines: list[bytes] = []
+    for line in text.split("\n"):
+        plain = "".join("?" if ord(char) < 32 or 127 <= ord(char) < 160 else char for char in line)
+        escaped = plain.encode("ascii", "backslashreplace")
+        lines += [escaped[start : start + width] for start in range(0, len(escaped) or 1, width)]
+    last = len(lines) - 1
+    return b"".join(b"%03d%c%b%b\r\n" % (code, b" -"[index < last], head, line) for index, line in enumerate(lines))
+
+
 class ReplyReader:
     """Incremental reader; the same bytes give the same items, however they are cut.
 

@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The side that answers: cuts what a client says into questions, keeps order and form, leaves policy outside.
+
+    out = machine.greet("mail.example ESMTP")
+    events = machine.receive(data)
+    while events:
+        for event in events:
+            ...                       # a question: out += machine.answer(250, "Ok"); a Refuse: out += event.reply
+        events = machine.receive(b"")  # what was waiting behind the question
+
+``receive`` stops behind each *question* (``Hello``, ``StartTls``, ``Mail``, ``Rcpt``, ``DataBegin``, ``Message`` or
+``DataEnd``, ``Reset``, ``Quit``, ``Other``, ``Continuation``), because what follows depends on its answer: a RCPT
+behind a MAIL that is refused is out of order. Pipelined input waits inside, and answers keep its order. While
+``asked`` is not None the user may take his time; he should stop reading then (``limits.backlog`` bounds him).
+
+What is wrong in form or order is answered by the machine: a ``Refuse`` carries the reply to be written (see
+``refusals``). State follows the answers by the table in ``states``.
+
+The same bytes with the same answers give the same events, however they are cut, if neighbouring ``DataChunk``,
+``Early`` and ``Injected`` are taken together.
+
+Limits: no BDAT (502 and close: its chunk would be read as commands). No time. A command ends only at CR LF, so a
+person with a tool that sends bare LF gets no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fumidai.errors import FumidaiError
+from fumidai.smtp.command import Command, Fault, Verb, parse_command
+from fumidai.smtp.data import END, DataReader
+from fumidai.smtp.refusals import BARE, BLAMELESS, ORDER, OTHER_PROTOCOLS, PARAMETERS, Refusal
+from fumidai.smtp.reply import write_reply
+from fumidai.smtp.server_events import (
+    Close,
+    Continuation,
+    DataBegin,
+    DataChunk,
+    DataEnd,
+    Early,
+    Event,
+    Hello,
+    Injected,
+    Mail,
+    Message,
+    Other,
+    Question,
+    Quit,
+    Rcpt,
+    Refuse,
+    Reset,
+    StartTls,
+    question,
+    usual,
+    verb_of,
+)
+from fumidai.smtp.states import State, follow
+
+__all__ = [
+    "Close",
+    "Continuation",
+    "DataBegin",
+    "DataChunk",
+    "DataEnd",
+    "Early",
+    "Event",
+    "Hello",
+    "Injected",
+    "Limits",
+    "Mail",
+    "Message",
+    "Other",
+    "Question",
+    "Quit",
+    "Rcpt",
+    "Refusal",
+    "Refuse",
+    "Reset",
+    "ServerMachine",
+    "ServerState",
+    "StartTls",
+    "usual",
+]
+
+#: The name under which the answering side's users know it.
+ServerState = State
+
+_NO_QUESTION = (DataChunk, Refuse, Early, Injected, Close)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection.
+
+    Attributes:
+        line: octets of a command, CR LF included (RFC 5321 §4.5.3.1.4 says 512, extensions add to it).
+        message: octets of a message, unstuffed; 0: none.
+        recipients: taken in one transaction (RFC 5321 §4.5.3.1.8: at least 100).
+        errors: refusals of form and order after which the machine closes.
+        endless: octets of a line that is too long and still goes on, after which the machine closes.
+        backlog: octets that may wait behind an unanswered question.
+    """
+
+    line: int = 2048
+    message: int = 0
+    recipients: int = 1000
+    errors: int = 20
+    endless: int = 64 * 1024
+    backlog: int = 1024 * 1024
+
+
+class ServerMachine:
+    """One connection, seen from the server.
+
+    Args:
+        announce: lines for the answer to EHLO, for example ``"SIZE 1000000"``. With ``STARTTLS`` among them TLS is
+            offered until it stands.
+        limits: bounds.
+        collect: give a ``Message`` at its end; else ``DataChunk`` as they come, and ``DataEnd``.
+        tls: the connection began with TLS.
+
+    Attributes:
+        state: see ``states.State``.
+        asked: the question that waits for its answer.
+        hello, sender, recipients: what was answered with 2yz in this session and transaction.
+        tls: TLS stands.
+    """
+
+    __slots__ = (
+        "_announce",
+        "_buffer",
+        "_collect",
+        "_continued",
+        "_errors",
+        "_keywords",
+        "_parts",
+        "_queue",
+        "_reader",
+        "_scanned",
+        "_size",
+        "_skipped",
+        "asked",
+        "hello",
+        "limits",
+        "recipients",
+        "sender",
+        "state",
+        "tls",
+    )
+
+    def __init__(
+        self, announce: Sequence[str] = (), limits: Limits | None = None, *, collect: bool = True, tls: bool = False
+    ) -> None:
+        self.state = State.GREETING
+        self.tls = tls
+        self.limits = limits or Limits()
+        self.asked: Question | None = None
+        self.hello: Hello | None = None
+        self.sender: Mail | None = None
+        self.recipients: list[Rcpt] = []
+        self._announce = tuple(announce)
+        self._keywords = frozenset(line.partition(" ")[0].upper() for line in announce)
+        self._collect = collect
+        self._queue: list[Event] = []
+        self._buffer = bytearray()
+        self._scanned = 0  # before this place no line ends; before the greeting: no byte is unreported
+        self._skipped: int | None = None  # octets of a line too long that were dropped; None: not in one
+        self._errors = 0
+        self._continued = False  # a 334 was answered: the next line is no command
+        self._begin_message()
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more is read: write what is due and close."""
+        return self.state is State.CLOSED
+
+    def greet(self, text: str, code: int = 220) -> bytes:
+        """The greeting; with another code than 220 it refuses the client and closes."""
+        self.state = State.READY if code == 220 else State.CLOSED
+        self._scanned = 0
+        return write_reply(code, text)
+
+    def goodbye(self, text: str, enhanced: str = "4.3.2") -> bytes:
+        """A 421 out of turn, for a timer or an end of service: it answers whatever is asked, and closes."""
+        self.asked = None
+        self.state = State.CLOSED
+        return write_reply(421, text, enhanced)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take what arrived; give what it means up to the next question. With ``b""``: go on behind an answer."""
+        if self.asked is not None:
+            return self._wait(data)
+        self._buffer += data
+        events: list[Event] = []
+        while self.asked is None and (self._queue or self._step()):
+            for event in self._queue:
+                events.append(event)
+                if not isinstance(event, _NO_QUESTION):
+                    self.asked = event  # always the last one
+            self._queue.clear()
+        return events
+
+    def answer(self, code: int, text: str, enhanced: str = "") -> bytes:
+        """Answer what is asked, and give the bytes to write.
+
+        To an EHLO that is taken the announcement is added. Several lines: put line feeds into the text.
+
+        Raises:
+            FumidaiError: nothing is asked.
+        """
+        asked, self.asked = self.asked, None
+        if asked is None:
+            raise FumidaiError("an answer without a question")
+        self._move(asked, code)
+        if isinstance(asked, Hello) and asked.verb is Verb.EHLO and code == 250:
+            text = "\n".join((text, *self._offered()))
+        return write_reply(code, text, enhanced)
+
+    def tls_started(self) -> list[Event]:
+        """TLS stands: forget what was learnt in clear (RFC 3207 §4.2), and give what came in clear since the 220."""
+        events = self.receive(b"")
+        self.state = State.READY
+        self.tls = True
+        self.hello = None
+        return events
+
+    def _offered(self) -> list[str]:
+        return [line for line in self._announce if not (self.tls and line.upper() == "STARTTLS")]
+
+    def _move(self, asked: Question, code: int) -> None:
+        """Keep what was taken, and follow the table."""
+        verb = verb_of(asked)
+        taken = code // 100 == 2
+        if isinstance(asked, Hello) and taken:
+            self.hello = asked
+        if isinstance(asked, Mail) and taken:
+            self.sender = asked
+        if isinstance(asked, Rcpt) and taken:
+            self.recipients.append(asked)
+        self._continued = code == 334
+        self.state = follow(self.state, verb, code, self.hello is not None)
+        if verb is Verb.QUIT or code == 421:
+            self.state = State.CLOSED
+        self._forget_transaction()
+
+    def _forget_transaction(self) -> None:
+        """Outside a transaction there is no sender and no recipient."""
+        if self.state not in (State.MAIL, State.RCPT, State.DATA):
+            self.sender = None
+            self.recipients = []
+
+    def _wait(self, data: bytes) -> list[Event]:
+        """Keep what comes before the answer."""
+        self._buffer += data
+        if len(self._buffer) <= self.limits.backlog:
+            return []
+        self.asked = None
+        self._close(Refusal.BACKLOG)
+        return self.receive(b"")
+
+    def _step(self) -> bool:
+        """Read one thing from the buffer into the queue; False: there is none."""
+        match self.state:
+            case State.CLOSED:
+                self._buffer.clear()
+                return False
+            case State.GREETING:
+                return self._early()
+            case State.TLS:
+                return self._injected()
+            case State.DATA:
+                return self._data()
+            case _:
+                return self._line()
+
+    def _early(self) -> bool:
+        """Report what is said before the greeting, and keep it, bounded."""
+        bound = self.limits.line
+        fresh = bytes(self._buffer[self._scanned : bound])
+        self._scanned += len(fresh)
+        if fresh:
+            self._queue.append(Early(fresh))
+        elif len(self._buffer) > bound:
+            self._close(Refusal.TOO_EARLY)
+        return bool(self._queue)
+
+    def _injected(self) -> bool:
+        if not self._buffer:
+            return False
+        self._queue.append(Injected(bytes(self._buffer)))
+        self._buffer.clear()
+        return True
+
+    def _begin_message(self) -> None:
+        self._reader = DataReader()
+        self._size = 0  # of all, also of what is over the bound
+        self._parts: list[bytes] = []
+
+    def _data(self) -> bool:
+        """Read the message on; at most up to where it may end, so that the rest is not copied again and again."""
+        if not self._buffer:
+            return False
+        end = self._buffer.find(END)
+        length = end + len(END) if end >= 0 else len(self._buffer)
+        fed = self._reader.feed(bytes(self._buffer[:length]))
+        del self._buffer[: length - len(fed.rest)]
+        self._keep(fed.data)
+        if fed.done:
+            self._end_message()
+        return True
+
+    def _keep(self, data: bytes) -> None:
+        """Hand on or collect a part of the message, as far as it is within the bound."""
+        bound = self.limits.message
+        part = data[: max(bound - self._size, 0)] if bound else data
+        self._size += len(data)
+        if part and self._collect:
+            self._parts.append(part)
+        elif part:
+            self._queue.append(DataChunk(part))
+
+    def _end_message(self) -> None:
+        size, parts, oddities = self._size, self._parts, self._reader.oddities
+        self._begin_message()
+        if self.limits.message and size > self.limits.message:
+            self.state = follow(self.state, Verb.MESSAGE, Refusal.MESSAGE_TOO_BIG.code, self.hello is not None)
+            self._forget_transaction()
+            self._refuse(Refusal.MESSAGE_TOO_BIG, b"")
+        else:
+            self._queue.append(Message(b"".join(parts), oddities) if self._collect else DataEnd(size, oddities))
+
+    def _line(self) -> bool:
+        """Read one command, or find that its line is too long."""
+        if self._skipped is not None:
+            return self._skip()
+        bound = self.limits.line
+        end = self._buffer.find(b"\r\n", self._scanned, bound)
+        if end < 0 and len(self._buffer) < bound:
+            self._scanned = max(len(self._buffer) - 1, 0)
+            return False
+        self._scanned = 0
+        length = end + 2 if end >= 0 else bound
+        line = bytes(self._buffer[:length])
+        # Of a line too long the CR at the bound is left: the LF may be next.
+        del self._buffer[: length - (end < 0 and line.endswith(b"\r"))]
+        if end < 0:
+            self._skipped = 0
+            self._refuse(Refusal.LINE_TOO_LONG, line)
+        else:
+            self._read(line)
+        return True
+
+    def _skip(self) -> bool:
+        """Drop the rest of a line that is too long."""
+        left = self.limits.endless - (self._skipped or 0)
+        end = self._buffer.find(b"\r\n", 0, left)
+        if end >= 0:
+            del self._buffer[: end + 2]
+            self._skipped = None
+            return True
+        if len(self._buffer) >= left:
+            self._close(Refusal.ENDLESS_LINE)
+            return True
+        dropped = len(self._buffer) - self._buffer.endswith(b"\r")
+        del self._buffer[:dropped]
+        self._skipped = (self._skipped or 0) + dropped
+        return False
+
+    def _read(self, line: bytes) -> None:
+        """Turn one whole line into a question or a refusal."""
+        text = line[:-2]
+        # RFC 5321 §2.3.8, §4.1.1.4: CR and LF stand together or not at all. NUL is in no command's grammar.
+        if b"\r" in text or b"\n" in text or b"\0" in text:
+            self._refuse(Refusal.CONTROL, line)
+        elif self._continued:
+            self._queue.append(Continuation(text))
+        else:
+            self._dispatch(parse_command(text), line)
+
+    def _dispatch(self, command: Command, line: bytes) -> None:
+        """Ask, or refuse."""
+        if command.verb is Verb.UNKNOWN:
+            self._unknown(line)
+        elif command.verb is Verb.BDAT:
+            # What follows is a chunk, not commands; nothing can be read any more.
+            self._refuse(Refusal.NO_CHUNKS, line)
+            self._close(Refusal.NO_CHUNKS)
+        elif refusal := self._objection(command):
+            self._refuse(refusal, line, command.fault if refusal is Refusal.SYNTAX else None)
+        else:
+            self._queue.append(question(command, line))
+
+    def _unknown(self, line: bytes) -> None:
+        foreign = line.partition(b" ")[0] in OTHER_PROTOCOLS
+        self._refuse(Refusal.OTHER_PROTOCOL if foreign else Refusal.UNKNOWN, line)
+        if foreign:
+            self._close(Refusal.OTHER_PROTOCOL)
+
+    def _objection(self, command: Command) -> Refusal | None:
+        """What is wrong with the order or the form of this command."""
+        verb = command.verb
+        if verb in BARE and command.argument:
+            return Refusal.ARGUMENT
+        if verb in (Verb.EHLO, Verb.HELO) and not command.argument:
+            return Refusal.NO_NAME
+        if verb is Verb.STARTTLS and (self.tls or "STARTTLS" not in self._keywords):
+            return Refusal.NO_TLS
+        if out_of_order := ORDER.get(verb, {}).get(self.state):
+            return out_of_order
+        if command.fault:
+            return Refusal.SYNTAX
+        return self._objection_to_parameters(command)
+
+    def _objection_to_parameters(self, command: Command) -> Refusal | None:
+        """What is wrong with the parameters of a MAIL or RCPT, or with taking one recipient more."""
+        known = PARAMETERS.get(command.verb, {})
+        if any(known.get(keyword) not in self._keywords for keyword in command.params):
+            return Refusal.PARAMETER
+        size = command.params.get("SIZE")
+        # RFC 1870 §3: at most 20 digits
+        if size is not None and not (size.isdigit() and len(size) <= 20):
+            return Refusal.SIZE_SYNTAX
+        if size and self.limits.message and int(size) > self.limits.message:
+            return Refusal.SIZE_ANNOUNCED
+        if command.verb is Verb.RCPT and len(self.recipients) >= self.limits.recipients:
+            return Refusal.TOO_MANY_RECIPIENTS
+        return None
+
+    def _refuse(self, why: Refusal, raw: bytes, fault: Fault | None = None) -> None:
+        """Prepare a no, and close after too many."""
+        text = f"{why.text}: {fault}" if fault else why.text
+        self._queue.append(Refuse(write_reply(why.code, text, why.enhanced), raw, why))
+        self._errors += why not in BLAMELESS
+        if self._errors >= self.limits.errors and why not in BLAMELESS:
+            self._close(Refusal.TOO_MANY_ERRORS)
+
+    def _close(self, why: Refusal) -> None:
+        """Give up; a 421 says so where nothing has been said yet."""
+        if self.closed:
+            return
+        self.state = State.CLOSED
+        if why.code == 421:
+            self._queue.append(Refuse(write_reply(why.code, why.text, why.enhanced), b"", why))
+        self._queue.append(Close(why))
