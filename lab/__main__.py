@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's command: `python3 -m lab up|down|list|exec|restart|log`."""
+"""The lab's command: `python3 -m lab up|down|list|exec|truth|restart|log`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lab.network import STRANGERS, VICTIM
 from lab.place import NETNS, Place, find_place
 from lab.rooms import process_one
 from lab.servers import all_servers, choose
+from lab.verify import verify
 
 EX_USAGE, EX_UNAVAILABLE, EX_NOPERM = 64, 69, 77
 
@@ -27,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, help_ in (
         ("up", "start servers (all without names; a program's name means all of its kind)"),
         ("restart", "start servers afresh: whatever they remember of clients is gone"),
+        ("truth", "find out by delivery what servers relay, without fumidai"),
         ("log", "print what a server logged"),
     ):
         commands.add_parser(name, help=help_).add_argument("names", nargs="*", metavar="NAME")
@@ -58,7 +60,8 @@ def execute(place: Place, name: str, words: Sequence[str]) -> int:
     if name in all_servers():
         if not (pid := process_one(place, name)):
             raise LabError(f"{name} is not up")
-        words = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-p", "-n", "--root", "--wd=/", *words]
+        words = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-p", "-n", "--root",
+                 f"--wd=/proc/{pid}/root", *words]  # fmt: skip
     elif (NETNS / place.namespace(name)).exists():
         words = ["ip", "netns", "exec", place.namespace(name), *words]
     else:
@@ -95,6 +98,8 @@ def run_command(options: argparse.Namespace, place: Place) -> int:
                 remove_images(place)
         case "restart":
             life.renew(place, [s for s in choose(names) if names or life.is_up(place, s.name)])
+        case "truth":
+            return verify(place, [s for s in choose(names) if names or life.is_up(place, s.name)])
         case "log":
             for server in choose(names):
                 print(life.log_of(place, server.name), end="")

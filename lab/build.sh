@@ -25,6 +25,7 @@ install_packages() {
 }
 # ssl-cert makes a self-signed certificate for this image, so that STARTTLS can be offered.
 install_packages ssl-cert
+[ -f /etc/ssl/certs/ssl-cert-snakeoil.pem ] || make-ssl-cert generate-default-snakeoil
 [ -x /usr/bin/python3 ] || install_packages python3-minimal
 . /lab/image.sh
 # A user of the house for the tests that need one.

@@ -55,7 +55,7 @@ def fill(files: Path, server: Server) -> None:
     shutil.copytree(server.folder, files / "config")
     for source in (SOURCE / "mta" / server.mta).iterdir():
         shutil.copy(source, files)
-    for name in ("inside.py", "begin.sh"):
+    for name in ("inside.py", "proxy.py", "begin.sh"):
         shutil.copy(SOURCE / name, files)
     (files / "facts.sh").write_text(
         f"name={server.name}\nhostname={server.hostname}\ndomain={server.domain}\nv4={server.v4}\nv6={server.v6}\n"

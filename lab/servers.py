@@ -9,6 +9,7 @@ A folder holds the server's real configuration and a `server.toml` that says wha
     why       one sentence: what makes it so
     ways      the ways of being open, named (open ones only)
     delivers  ids of the tests whose message really arrives at the stranger (open ones only)
+    refuses   ids of tests whose message does not arrive, so that the hole is known to be no wider
     verdicts  what `fumidai test` may say of it, best first
     families  4, 6 or 46: over which address family the truth holds (46 when absent)
     arguments further options for `fumidai test`
@@ -30,7 +31,7 @@ from lab.place import SOURCE
 FOLDER = SOURCE / "servers"
 TRUTHS = ("open", "sound", "reflects")
 VERDICTS = ("open", "reflects", "accepts", "inconclusive", "unreachable", "closed")
-KEYS = {"mta", "host", "truth", "why", "ways", "delivers", "verdicts", "families", "arguments", "wait"}
+KEYS = {"mta", "host", "truth", "why", "ways", "delivers", "refuses", "verdicts", "families", "arguments", "wait"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Server:
     verdicts: tuple[str, ...]
     ways: tuple[str, ...] = ()
     delivers: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
     families: str = "46"
     arguments: tuple[str, ...] = ()
     wait: int = 8

@@ -5,6 +5,7 @@
     proof.test       MX → the tester, whose sink takes the proofs (proof2.test → tester2, and so on)
     mx-NAME.test     MX → the tester first, the server after it: for relaying by MX (mx2-NAME.test: tester2 …)
     victim.test      MX → the victim, whose addresses are forged as senders
+    inside.lab.test  the host behind a gateway: the victim's sink under another name
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def make_zone(servers: Iterable[Server]) -> Zone:
     zone: Zone = {}
     add_host(zone, "ns.lab.test", DNS_V4)
     add_host(zone, "mail.victim.test", VICTIM.v4, VICTIM.v6)
+    add(zone, "inside.lab.test", ("A", VICTIM.v4), ("AAAA", VICTIM.v6))
     add(zone, "victim.test", ("MX", "10 mail.victim.test"))
     for number, stranger in enumerate(STRANGERS):
         suffix = stranger_suffix(number)
