@@ -60,7 +60,7 @@ def unit_commands(selection: str = "not lab") -> Commands:
 SUITES: dict[str, Callable[[], Commands]] = {
     "lint": lambda: [["ruff", "check", "--quiet", "."], ["ruff", "format", "--check", "--quiet", "."]],
     "types": lambda: [["mypy", *CHECKED]],
-    "contracts": lambda: [["lint-imports"]],
+    "contracts": lambda: [["lint-imports", "--no-logo"]],
     "unit": unit_commands,
     "lab": lambda: [["pytest", "-q", "-m", "lab", "tests/lab"]],
 }

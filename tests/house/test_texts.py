@@ -68,7 +68,7 @@ def test_language_is_chosen_from_the_value_of_lang(value: str | None, language: 
 
 
 def test_unknown_languages_read_as_english_and_the_first_known_one_wins() -> None:
-    text = next(message.id for message in texts.load() if isinstance(message.id, str) and message.id)
+    text = next(message.id for message in texts.load() if isinstance(message.id, str) and message.string)
     assert catalogue(["tlh", "../ja"]).gettext(text) == text
     assert catalogue([]).gettext(text) == text
     assert catalogue(["en", "ja"]).gettext(text) == text
