@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test of this room runs on plain asyncio and, where it is installed, on uvloop."""
+"""Every asynchronous test of this room runs on plain asyncio and, where it is installed, on uvloop."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
-
-import pytest
-
-LOOPS = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
+from collections.abc import Callable
 
 
-@pytest.fixture(params=LOOPS)
-def event_loop_policy(request):
-    if request.param == "asyncio":
-        return asyncio.DefaultEventLoopPolicy()
-    import uvloop
+def pytest_asyncio_loop_factories(config, item):
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
+    if importlib.util.find_spec("uvloop"):
+        import uvloop
 
-    return uvloop.EventLoopPolicy()
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories

@@ -107,8 +107,8 @@ class Connection:
 
     # fmt: off
     __slots__ = (
-        "_filter", "_loop", "_start", "_tls_over", "_wire", "bytes_in", "bytes_out", "error", "local_address",
-        "local_port", "on_bytes", "peer_address", "peer_port", "reads", "tls", "writes",
+        "_early", "_filter", "_loop", "_start", "_tls_over", "_wire", "bytes_in", "bytes_out", "error",
+        "local_address", "local_port", "on_bytes", "peer_address", "peer_port", "reads", "tls", "writes",
     )
     # fmt: on
 
@@ -124,6 +124,7 @@ class Connection:
         self._start = started
         self._filter: TlsFilter | None = None
         self._tls_over = False
+        self._early = b""
 
     @property
     def seconds(self) -> float:
@@ -133,8 +134,7 @@ class Connection:
     @property
     def eof(self) -> bool:
         """True once the peer has closed and everything it sent was read."""
-        unread = self._wire.waiting or (self._filter is not None and self._filter.pending)
-        return self._tls_over or (self._wire.over and not unread)
+        return not self._early and (self._tls_over or (self._wire.over and not self._wire.waiting))
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are, in one go; dropped in silence where the connection is gone."""
@@ -199,6 +199,8 @@ class Connection:
             text = self._wire.error or "the server closed the connection"
             return self._tls_failed(TlsResult(TlsFailure.CLOSED, text=text))
         self._filter = handshake
+        # An implicit port's greeting may have come along with the handshake's last bytes.
+        self._early = self._decrypt(handshake)
         self.tls = handshake.result()
         return self.tls
 
@@ -229,14 +231,17 @@ class Connection:
         raw = self._wire.take()
         if self._filter is None:
             return raw
-        if raw:
-            self._filter.feed(raw)
+        self._filter.feed(raw)
+        data, self._early = self._early, b""
+        return data + self._decrypt(self._filter)
+
+    def _decrypt(self, session: TlsFilter) -> bytes:
         try:
-            data, self._tls_over = self._filter.decrypt()
+            data, self._tls_over = session.decrypt()
         except ssl.SSLError as problem:
             self._end_tls(problem)
             return b""
-        self._wire.send(self._filter.outgoing())
+        self._wire.send(session.outgoing())
         return data
 
     def _got(self, data: bytes) -> bytes:

@@ -89,11 +89,6 @@ class TlsFilter:
             return False
         return True
 
-    @property
-    def pending(self) -> bool:
-        """Bytes came that were not decrypted yet."""
-        return self._incoming.pending > 0
-
     def encrypt(self, data: bytes) -> bytes:
         """The encrypted form of ``data``, to be sent.
 
@@ -142,7 +137,7 @@ def _wrap(incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, server_name: str) ->
     """A session that names the server (RFC 6066 §3) where its name can be said in that extension."""
     try:
         return opportunistic().wrap_bio(incoming, outgoing, server_hostname=server_name or None)
-    except (ValueError, ssl.SSLError):
+    except (TypeError, ValueError, ssl.SSLError):
         return opportunistic().wrap_bio(incoming, outgoing)
 
 
