@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``decide``: may this client send to this recipient?
+
+Pure, total and silent about everything that it wasn't asked. In this order:
+
+    1  no recipient, or none by the grammar: refuse.
+    2  the access table refuses the recipient (in any reading), the client or the sender: do what it says.
+    3  every reading of the recipient must be permitted to this client: it is ours, or the access table relays to
+       it for everyone, or the client may send anywhere (relay network, authenticated user, Connect: … RELAY).
+       No match means refuse.
+    4  what is permitted so far may still be refused or put off by look-ups: blocklists, the sender's domain.
+
+A part of the request that is unknown never permits: the answer is a permission only if it would be one whatever
+the part turned out to be. The exceptions are the look-ups of step 4, where ``on_failure = "ignore"`` says so.
+
+Limits: HELO and TLS are in a request for rules that later rooms add; no rule of today asks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fumidai.policy.access import REFUSING, Hit, Kind
+from fumidai.policy.case import (
+    NO_FACTS,
+    Case,
+    Ground,
+    listed_need,
+    make_case,
+    sender_need,
+    shown,
+)
+from fumidai.policy.domains import match
+from fumidai.policy.model import OnFailure, Policy
+from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
+from fumidai.policy.rules import VERDICTS, Rule
+from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
+from fumidai.smtp.readings import Reading, readings
+
+
+def decide(policy: Policy, request: Request, facts: Mapping[Need, Fact] = NO_FACTS) -> Decision:
+    """The answer of a policy to a request, given what was looked up (``needs`` names it)."""
+    case = make_case(policy, request, facts)
+    if isinstance(request.forward_path, Unknown):
+        return by_rule(Rule.UNKNOWN_RECIPIENT)
+    path = parse_path(request.forward_path)
+    if not isinstance(path, Path):
+        fault = path.why.value if isinstance(path, Malformed) else "null path"
+        return by_rule(Rule.MALFORMED_RECIPIENT, recipient=shown(path.raw), fault=fault)
+    found = readings(path, policy.routing)
+    friend = is_friend(case, path)
+    refusal = _refused_recipient(case, path, found)
+    if refusal is None and not friend:
+        refusal = _refused_client(case) or _refused_sender(case)
+    if refusal is not None:
+        return refusal
+    answer = _relaying(case, path, found)
+    if answer.action is Action.PERMIT and not friend:
+        return next(_objections(case), answer)
+    return answer
+
+
+def by_rule(rule: Rule, **params: str) -> Decision:
+    """The decision that a rule makes by itself."""
+    verdict = VERDICTS[rule]
+    return Decision(
+        verdict.action,
+        rule.value,
+        verdict.why.format(**params),
+        params,
+        verdict.code,
+        verdict.enhanced,
+        verdict.text,
+    )
+
+
+def is_friend(case: Case, path: Path) -> bool:
+    """True if the recipient wants mail whoever sends it (sendmail's ``Spam:… FRIEND``); grants no relaying."""
+    hit = case.policy.access.spam(path.content, path.domain)
+    return hit is not None and hit.side.kind is Kind.FRIEND
+
+
+def _refused_recipient(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision | None:
+    for reading in found:
+        hit = _to(case, path, reading)
+        if hit is not None and hit.side.kind in REFUSING:
+            return _as_told(hit, Rule.ACCESS_TO, recipient=shown(path.raw))
+    return None
+
+
+def _to(case: Case, path: Path, reading: Reading) -> Hit | None:
+    """What To: says; the standard reading is asked without its quotes, which are no part of a mailbox's name."""
+    local_part = reading.local_part if reading.forms else path.content
+    ours = match(case.policy.own, reading.domain) is not None
+    return case.policy.access.recipient(local_part, reading.domain, ours=ours)
+
+
+def _refused_client(case: Case) -> Decision | None:
+    hit = case.connect_hit()
+    if hit is not None and hit.side.kind in REFUSING:
+        return _as_told(hit, Rule.ACCESS_CONNECT, client=case.shown_client)
+    return None
+
+
+def _refused_sender(case: Case) -> Decision | None:
+    for hit in _from_hits(case):
+        if hit.side.kind in REFUSING and isinstance(case.request.reverse_path, bytes):
+            return _as_told(hit, Rule.ACCESS_FROM, sender=shown(case.request.reverse_path))
+    return None
+
+
+def _from_hits(case: Case) -> Iterator[Hit]:
+    for reading in case.sender_readings():
+        local_part = reading.local_part
+        if isinstance(case.sender, Path) and not reading.forms:
+            local_part = case.sender.content
+        hit = case.policy.access.sender(local_part, reading.domain)
+        if hit is not None:
+            yield hit
+
+
+def _as_told(hit: Hit, rule: Rule, **params: str) -> Decision:
+    """A refusal in the words of a right-hand side."""
+    side, usual = hit.side, by_rule(rule, key=hit.key, **params)
+    if side.kind is Kind.REJECT:
+        return usual
+    # Nothing is acknowledged that is not delivered (DESIGN §2): DISCARD answers 550, QUARANTINE 451.
+    code = {Kind.DISCARD: 550, Kind.QUARANTINE: 451}.get(side.kind, side.code)
+    enhanced = side.enhanced or f"{code // 100}.7.1"
+    action = Action.DEFER if code < 500 else Action.REFUSE
+    return Decision(action, usual.rule, usual.why, usual.params, code, enhanced, side.text or usual.text)
+
+
+def _relaying(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision:
+    """Step 3."""
+    # RFC 5321 §4.5.1: <Postmaster> without a domain must be taken.
+    if not path.domain and path.content.lower() == "postmaster":
+        return by_rule(Rule.POSTMASTER)
+    grounds = [_ground(case, path, reading) for reading in found]
+    if grounds[0] is not None and None not in grounds:
+        return _granted(grounds[0])
+    lost = next((reading for reading in found if reading.unresolvable), None)
+    right = case.right()
+    if right is not None and lost is None:
+        return _granted(right)
+    if lost is None and isinstance(case.name, Unknown) and case.client and case.policy.access.relays_name:
+        return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
+    if grounds[0] is None and right is None:
+        return _not_ours(case, path)
+    reading = lost or found[grounds.index(None)]
+    if reading.unresolvable:
+        return by_rule(Rule.UNRESOLVABLE_RECIPIENT, recipient=shown(path.raw))
+    other = f"{reading.scheme}:{reading.local_part}" if reading.scheme else reading.mailbox
+    return by_rule(Rule.AMBIGUOUS_RECIPIENT, reading=other, recipient=shown(path.raw), form=reading.forms[-1].value)
+
+
+def _ground(case: Case, path: Path, reading: Reading) -> Ground | None:
+    """Why a reading is permitted to everyone; None if it isn't."""
+    if reading.unresolvable or reading.scheme:
+        return None
+    pattern = match(case.policy.own, reading.domain)
+    if pattern is not None:
+        return Ground(Rule.OWN_DOMAIN, {"domain": reading.domain, "pattern": pattern})
+    hit = _to(case, path, reading) if reading.domain else None
+    if hit is not None and hit.side.kind is Kind.RELAY:
+        return Ground(Rule.ACCESS_TO_RELAY, {"domain": reading.domain, "key": hit.key})
+    return None
+
+
+def _granted(ground: Ground) -> Decision:
+    return by_rule(ground.rule, **ground.params)
+
+
+def _not_ours(case: Case, path: Path) -> Decision:
+    """The standard reading already is foreign to this client."""
+    recipient = shown(path.raw)
+    if not path.domain:
+        return by_rule(Rule.UNQUALIFIED_RECIPIENT, recipient=recipient)
+    if case.client is None and (case.policy.relay_networks or case.policy.access.relays_client):
+        return by_rule(Rule.UNKNOWN_CLIENT, recipient=recipient, domain=path.domain)
+    return by_rule(Rule.FOREIGN_RECIPIENT, domain=path.domain, client=case.shown_client, recipient=recipient)
+
+
+def _objections(case: Case) -> Iterator[Decision]:
+    """Step 4: what may be said against a recipient that may be had, the gravest first."""
+    access = case.policy.access
+    hit = case.connect_hit()
+    if case.client is None and hit is None and access.refuses_client:
+        yield by_rule(Rule.UNKNOWN_CLIENT)
+    if case.client is not None and isinstance(case.name, Unknown) and access.refuses_name:
+        yield by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
+    if isinstance(case.sender, Unknown) and access.refuses_sender:
+        yield by_rule(Rule.UNKNOWN_SENDER)
+    if any(reading.unresolvable for reading in case.sender_readings()) and access.refuses_sender:
+        yield by_rule(Rule.UNKNOWN_SENDER)
+    if case.right() is None:
+        yield from _listings(case)
+        yield from _sender_domain(case)
+
+
+def asks_blocklists(case: Case) -> bool:
+    """True if blocklists have a say: sendmail's OK and RELAY in Connect: exempt from them."""
+    hit = case.connect_hit()
+    return bool(case.policy.refuse_listed) and (hit is None or hit.side.kind not in (Kind.OK, Kind.RELAY))
+
+
+def _listings(case: Case) -> Iterator[Decision]:
+    if not asks_blocklists(case):
+        return
+    if case.client is None:
+        yield by_rule(Rule.UNKNOWN_CLIENT)
+        return
+    answers = [(zone, case.facts.get(listed_need(zone, case.client))) for zone in case.policy.refuse_listed]
+    for zone, fact in answers:
+        if fact is not None and not fact.failed and fact.value:
+            yield by_rule(Rule.LISTED_CLIENT, client=str(case.client), zone=zone, listing=fact.value)
+    for zone, fact in answers:
+        if (fact is None or fact.failed) and case.policy.on_failure is OnFailure.DEFER:
+            yield by_rule(Rule.BLOCKLIST_MISSING, client=str(case.client), zone=zone)
+
+
+def domain_to_resolve(case: Case) -> str | None:
+    """The sender's domain, where the policy wants it to exist and that is not plain; None where nobody asks."""
+    if not case.policy.sender_must_resolve or not isinstance(case.sender, Path):
+        return None
+    domain = case.sender.domain
+    if not domain or domain.startswith("[") or match(case.policy.own, domain) is not None:
+        return None
+    # sendmail, check_mail: OK and RELAY override an unresolvable domain.
+    return None if any(hit.side.kind in (Kind.OK, Kind.RELAY) for hit in _from_hits(case)) else domain
+
+
+def _sender_domain(case: Case) -> Iterator[Decision]:
+    if case.policy.sender_must_resolve and not isinstance(case.sender, Path | NullPath):
+        if isinstance(case.sender, Malformed):
+            yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=shown(case.sender.raw))
+        else:
+            yield by_rule(Rule.UNKNOWN_SENDER)
+    domain = domain_to_resolve(case)
+    if domain is None:
+        return
+    fact = case.facts.get(sender_need(domain))
+    if fact is not None and not fact.failed:
+        if not fact.value:
+            yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=domain)
+    elif case.policy.on_failure is OnFailure.DEFER:
+        yield by_rule(Rule.SENDER_DOMAIN_MISSING, domain=domain)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``needs``: which look-ups could change the answer of ``decide``.
+
+The caller resolves them and passes the answers in; ``decide`` never asks back. Asked at CONNECT, what the client
+alone makes necessary comes back, so that it can be looked up while the client still speaks; at RCPT only what can
+still change the answer for this recipient.
+
+Limits: at CONNECT and MAIL more may be named than the recipient will turn out to need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from fumidai.policy.case import NO_FACTS, Case, listed_need, make_case, name_need, sender_need
+from fumidai.policy.decide import asks_blocklists, decide, domain_to_resolve, is_friend
+from fumidai.policy.model import Policy
+from fumidai.policy.request import Action, Need, Request, Unknown
+from fumidai.policy.rules import Rule
+from fumidai.smtp.address import Path, parse_path
+
+
+class Stage(StrEnum):
+    """How far a transaction has come."""
+
+    CONNECT = "connect"
+    MAIL = "mail"
+    RCPT = "rcpt"
+
+
+#: Refusals that no name of the client can change.
+_FINAL = frozenset(
+    {
+        Rule.UNKNOWN_RECIPIENT,
+        Rule.MALFORMED_RECIPIENT,
+        Rule.UNRESOLVABLE_RECIPIENT,
+        Rule.ACCESS_TO,
+        Rule.ACCESS_FROM,
+    }
+)
+
+
+def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
+    """The look-ups that could change what the policy says to this request, each once."""
+    case = make_case(policy, request, NO_FACTS)
+    name = tuple(_name(case))
+    if stage is Stage.RCPT:
+        answer = decide(policy, request)
+        if answer.rule in _FINAL or (answer.action is Action.REFUSE and not name):
+            return ()
+        if _is_friend(case):
+            return name if policy.access.relays_name else ()
+    sender = _sender(case) if stage is not Stage.CONNECT else iter(())
+    return tuple(dict.fromkeys((*name, *_listings(case), *sender)))
+
+
+def _name(case: Case) -> Iterator[Need]:
+    if case.client is not None and isinstance(case.name, Unknown) and case.policy.access.asks_name:
+        yield name_need(case.client)
+
+
+def _is_friend(case: Case) -> bool:
+    raw = case.request.forward_path
+    path = parse_path(raw) if isinstance(raw, bytes) else None
+    return isinstance(path, Path) and is_friend(case, path)
+
+
+def _listings(case: Case) -> Iterator[Need]:
+    if case.client is not None and case.right() is None and asks_blocklists(case):
+        for zone in case.policy.refuse_listed:
+            yield listed_need(zone, case.client)
+
+
+def _sender(case: Case) -> Iterator[Need]:
+    domain = domain_to_resolve(case)
+    if domain is not None and case.right() is None:
+        yield sender_need(domain)
