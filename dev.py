@@ -65,6 +65,11 @@ def run(command: str, args: list[str]) -> int:
     environment.ensure("run" if command in ("demo", "run") else "dev")
     if command in ("demo", "run"):
         return become("fumidai", *(["demo"] if command == "demo" else []), *args)
+    if command == "bench":
+        from tools import suites
+
+        if missing := suites.install_programs("bench"):
+            raise environment.SetupError(f"The benchmarks compare with {', '.join(missing)}: install it first.")
     if command in ("lab", "bench", "texts", "docs"):
         module = {"bench": "benchmarks", "texts": "tools.texts", "docs": "tools.pages"}.get(command, command)
         return become("python", "-m", module, *args)

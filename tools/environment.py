@@ -213,7 +213,6 @@ def _uv_after_apt() -> None:
     ):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-    say(f"Installing {package} ...")
     apt_install([package])
     importlib.invalidate_caches()
     _uv_by_venv()
@@ -221,6 +220,7 @@ def _uv_after_apt() -> None:
 
 def apt_install(packages: list[str]) -> bool:
     """Install Debian packages without asking. True if apt says that they are there now."""
+    say(f"Installing {', '.join(packages)} ...")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["install", "--yes", "--no-install-recommends", *packages]
     for words in (["update"], install):

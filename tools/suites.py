@@ -27,8 +27,12 @@ from tools import environment
 CHECKED = [name for name in ("src", "tests", "tools", "lab", "benchmarks", "fuzz", "dev.py") if Path(name).exists()]
 # Rooms where a branch that no test takes could be a hole in somebody's mail server.
 FULLY_COVERED = "src/fumidai/smtp/*,src/fumidai/policy/*"
-# What the lab needs besides Python: the program that is looked for, and the Debian package that brings it.
-LAB_PROGRAMS = {"ip": "iproute2", "unshare": "util-linux", "mount": "mount"}
+# What is needed besides Python: the program that is looked for, and the Debian package that brings it. The mail servers
+# themselves are the lab's own business: it installs them into rooms of its own, not on this machine.
+PROGRAMS = {
+    "lab": {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "mount": "mount"},
+    "bench": {"nmap": "nmap"},
+}
 
 Commands = list[list[str]]
 
@@ -145,7 +149,12 @@ def cannot_run(suite: str) -> str | None:
         return "network namespaces need Linux"
     if os.geteuid() != 0:
         return "needs root (real mail servers in network namespaces)"
-    missing = sorted({package for name, package in LAB_PROGRAMS.items() if shutil.which(name) is None})
-    if missing and (shutil.which("apt-get") is None or not environment.apt_install(missing)):
-        return f"needs {', '.join(missing)}"
-    return None if Path("tests/lab").is_dir() else "tests/lab is not there"
+    missing = install_programs("lab")
+    return f"needs {', '.join(missing)}" if missing else None
+
+
+def install_programs(suite: str) -> list[str]:
+    """Packages that a suite needs and that cannot be had; as root on a Debian-like system they are installed."""
+    missing = sorted({package for name, package in PROGRAMS[suite].items() if shutil.which(name) is None})
+    may = hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get")
+    return [] if not missing or (may and environment.apt_install(missing)) else missing
