@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keep the Japanese catalogue in step with the code: collect, merge, compile.
 
-`python3 dev.py texts` reads every `_("…")`, `N_("…")`, `gettext("…")` and `ngettext("…", "…", n)` under `src/`, merges
-them into `fumidai.po` (a translation is never lost: a text that is gone stays as an obsolete entry, `--prune` drops
-those) and compiles `fumidai.mo`. Both are kept in git, so that using fumidai needs no tool. `tests/house/test_texts.py`
-fails while a text has no translation, a fuzzy one, other fields than the English, or an old `.mo`.
+`python3 dev.py texts` reads every `_("…")`, `N_("…")`, `gettext("…")` and `ngettext("…", "…", n)` under `src/`, and the
+message and mend of every error of ours that a user can cause. It merges them into `fumidai.po` (a translation is never
+lost: a text that is gone stays as an obsolete entry, `--prune` drops those) and compiles `fumidai.mo`. Both are kept in
+git, so that using fumidai needs no tool. `tests/house/test_texts.py` fails while a text has no translation, a fuzzy one,
+other fields than the English, or an old `.mo`.
 
 Limits: translations are written by people in the `.po`; nothing is guessed from similar texts.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 import string
 import sys
@@ -22,12 +24,20 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from fumidai import errors
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "fumidai"
 FOLDER = SOURCE / "texts" / "locale" / "ja" / "LC_MESSAGES"
 PO, MO = FOLDER / "fumidai.po", FOLDER / "fumidai.mo"
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Japanese texts of fumidai. Written, not translated word by word."
+# The errors that a user can cause. What is broken in ourselves (exit code 70) is told in English, as it is reported.
+ERRORS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.FumidaiError) and kind.exit_code != 70
+}
 # Kept the same in every run: a catalogue changes when a text changes, not when a clock does.
 EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -40,7 +50,19 @@ def collect() -> Catalog:
     )
     for name, line, text, comments, context in texts:
         found.add(text, None, [(f"src/fumidai/{name}", line)], auto_comments=comments, context=context)
+    for path in sorted(SOURCE.rglob("*.py")):
+        for said in error_texts(path.read_text(encoding="utf-8")):
+            if isinstance(said, ast.Constant) and said.value:
+                found.add(str(said.value), None, [(str(path.relative_to(ROOT)), said.lineno)])
     return found
+
+
+def error_texts(source: str) -> list[ast.expr]:
+    """What our errors are given to say: their first argument and their `mend`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    ours = [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) in ERRORS]
+    mends = [keyword.value for call in ours for keyword in call.keywords if keyword.arg == "mend"]
+    return [*(text for call in ours for text in call.args[:1]), *mends]
 
 
 def load() -> Catalog:

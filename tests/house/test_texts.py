@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from babel.messages.catalog import Message
 
@@ -77,3 +79,30 @@ def test_unknown_languages_read_as_english_and_the_first_known_one_wins() -> Non
 
 def test_a_mark_changes_nothing() -> None:
     assert N_("{count} refused") == "{count} refused"
+
+
+def unreadable(source: str) -> list[int]:
+    """Lines where an error is given a text that no catalogue can hold: filled in before it is translated."""
+    return [said.lineno for said in texts.error_texts(source) if isinstance(said, (ast.JoinedStr, ast.BinOp))]
+
+
+def test_no_error_is_filled_in_before_it_is_translated() -> None:
+    paths = [path for path in texts.SOURCE.rglob("*.py") if unreadable(path.read_text(encoding="utf-8"))]
+    assert not paths
+
+
+@pytest.mark.parametrize(
+    ("source", "collected", "wrong"),
+    [
+        ('raise UsageError("no")', ["no"], []),
+        ('raise errors.UsageError("no {x}", x=1, mend="do")', ["no {x}", "do"], []),
+        ('raise UsageError(f"no {x}")', [], [1]),
+        ('raise UsageError("no " + x)', [], [1]),
+        ('raise UsageError(N_("no"))', [], []),
+        ('raise FixtureError("ours")', [], []),
+        ('raise ValueError("no")', [], []),
+    ],
+)
+def test_texts_of_errors_are_collected(source: str, collected: list[str], wrong: list[int]) -> None:
+    assert [said.value for said in texts.error_texts(source) if isinstance(said, ast.Constant)] == collected
+    assert unreadable(source) == wrong
