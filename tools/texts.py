@@ -4,8 +4,8 @@
 `python3 dev.py texts` reads every `_("…")`, `N_("…")`, `gettext("…")` and `ngettext("…", "…", n)` under `src/`, and the
 message and mend of every error of ours that a user can cause. It merges them into `fumidai.po` (a translation is never
 lost: a text that is gone stays as an obsolete entry, `--prune` drops those) and compiles `fumidai.mo`. Both are kept in
-git, so that using fumidai needs no tool. `tests/house/test_texts.py` fails while a text has no translation, a fuzzy one,
-other fields than the English, or an old `.mo`.
+git, so that using fumidai needs no tool. `tests/house/test_texts.py` fails while a text has no translation, a fuzzy
+one, other fields than the English, or an old `.mo`.
 
 Limits: translations are written by people in the `.po`; nothing is guessed from similar texts.
 """
