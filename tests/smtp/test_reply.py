@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fumidai.smtp.reply import Garbled, Reply, ReplyReader, Why
-
+from fumidai.smtp.reply import Garbled, Reply, ReplyReader, Why, write_reply
 from tests.smtp.chunks import cuts, in_pieces
 
 CASES = [
@@ -124,12 +123,12 @@ def test_every_byte_of_a_short_line_is_kept_once(data):
 
 def test_pending_and_drain():
     reader = ReplyReader()
-    assert not reader.started
+    seen = [(reader.started, reader.pending)]
     assert reader.feed(b"220-teaser\r\n220 re") == []
-    assert reader.started
-    assert reader.pending == b"220-teaser\r\n220 re"
+    seen.append((reader.started, reader.pending))
     assert reader.drain() == b"220-teaser\r\n220 re"
-    assert not reader.started
+    seen.append((reader.started, reader.pending))
+    assert seen == [(False, b""), (True, b"220-teaser\r\n220 re"), (False, b"")]
     assert reader.feed(b"250 fresh\r\n") == [Reply(250, (b"fresh",), b"250 fresh\r\n")]
 
 
@@ -186,3 +185,27 @@ def test_text_keeps_what_was_said():
 def test_kind_by_first_digit(code, kinds):
     reply = Reply(code, (b"",), b"")
     assert (reply.positive, reply.intermediate, reply.transient, reply.permanent) == kinds
+
+
+@pytest.mark.parametrize(
+    ("args", "wire"),
+    [
+        ((250, "Ok"), b"250 Ok\r\n"),
+        ((250, ""), b"250 \r\n"),
+        ((250, "Ok", "2.0.0"), b"250 2.0.0 Ok\r\n"),
+        ((550, "a\nb", "5.7.1"), b"550-5.7.1 a\r\n550 5.7.1 b\r\n"),
+        ((550, "x\r\x1b[2J\x7f\x9b\0é"), b"550 x??[2J???\\xe9\r\n"),
+    ],
+)
+def test_write(args, wire):
+    assert write_reply(*args) == wire
+
+
+@given(st.integers(200, 599), st.text(max_size=2000), st.sampled_from(["", "5.7.1"]))
+def test_what_is_written_is_one_reply_of_legal_lines(code, text, enhanced):
+    wire = write_reply(code, text, enhanced)
+    (reply,) = ReplyReader().feed(wire)
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.raw) == (code, wire)
+    assert all(len(line) <= 512 and line.endswith(b"\r\n") for line in wire.splitlines(keepends=True))
+    assert all(32 <= byte < 127 for line in reply.lines for byte in line)
