@@ -92,7 +92,8 @@ def hole_blocks(
     for hole in holes:
         what = _came_of_it(hole, voice, until, known)
         if places:
-            what += ", " + voice.say(_PLACES, places=", ".join(str(entry.endpoint) for entry in hole.entries))
+            listed = ", ".join(str(entry.endpoint) for entry in hole.entries)
+            what = voice.listed([what, voice.say(_PLACES, places=listed)])
         blocks.append(_block(hole, what, voice, glyphs, width))
     return blocks
 

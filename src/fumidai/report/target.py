@@ -97,7 +97,7 @@ def total_counts(entries: Sequence[Entry]) -> dict[Word, int]:
 def counts_text(counts: dict[Word, int], voice: Voice) -> str:
     """Numbers of outcomes, worst first, zeros and what did not apply left out."""
     order = (Word.DELIVERED, Word.ACCEPTED, Word.REFUSED, Word.DEFERRED, Word.UNTESTED)
-    return ", ".join(voice.say(COUNTED[word], count=counts[word]) for word in order if counts[word])
+    return voice.listed(voice.say(COUNTED[word], count=counts[word]) for word in order if counts[word])
 
 
 def place_lines(target: Target, voice: Voice, limit: int) -> list[str]:
@@ -117,4 +117,4 @@ def _place(entry: Entry, column: int, target: Target, voice: Voice) -> str:
     if len({each.domain for each in target.entries}) > 1:
         notes.append(voice.show(entry.domain))
     counts = counts_text(entry.counts(), voice) or entry.verdict_reason.value
-    return f"  {pad(at, column)}  {entry.verdict.value.upper():<12}  " + ", ".join([counts, *notes])
+    return f"  {pad(at, column)}  {entry.verdict.value.upper():<12}  " + voice.listed([counts, *notes])

@@ -283,8 +283,7 @@ def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:
         said = _SAID_BY_VERDICT.get(entry.verdict_reason, frozenset())
         infos = [each for each in entry.findings if each.severity is Severity.INFO and each.id not in said]
         texts += [finding_sentence(finding, page.voice) for finding in infos]
-    glue = "" if page.voice.language == "ja" else " "
-    lines = wrap(glue.join(dict.fromkeys(texts)), page.width) if texts else []
+    lines = wrap(page.voice.together(dict.fromkeys(texts)), page.width) if texts else []
     return plain(lines[: amount.untold])
 
 

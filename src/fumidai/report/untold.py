@@ -49,7 +49,7 @@ def control_words(controls: Iterable[TestRow], voice: Voice) -> str:
         word = Word.ACCEPTED if row.word is Word.DELIVERED else row.word
         if kind and word in _CONTROLS[kind]:
             said[voice.say(_CONTROLS[kind][word], code=row.outcome.code or "-")] = None
-    return ", ".join(said)
+    return voice.listed(said)
 
 
 def basis_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
@@ -110,7 +110,7 @@ def _left_out(rows: Sequence[TestRow], voice: Voice) -> list[str]:
         text = N_("Did not apply: {count} ({reasons}).")
         lines.append(voice.say(text, count=len(other), reasons=reason_counts(other, voice)))
     if later:
-        lines.append(voice.say(N_("Not run: {families}."), families=", ".join(later)))
+        lines.append(voice.say(N_("Not run: {families}."), families=voice.listed(later)))
     return lines
 
 
@@ -119,4 +119,4 @@ def reason_counts(outcomes: Iterable[Outcome], voice: Voice) -> str:
     counted = Counter(outcome.reason or Reason.UNCLEAR for outcome in outcomes)
     if len(counted) == 1:
         return voice.say(REASONS[next(iter(counted))])
-    return ", ".join(f"{count} {voice.say(REASONS[reason])}" for reason, count in counted.most_common())
+    return voice.listed(f"{count} {voice.say(REASONS[reason])}" for reason, count in counted.most_common())

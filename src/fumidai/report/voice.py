@@ -11,7 +11,7 @@ Limits: a reader whose output can't encode Japanese is spoken to in English.
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -52,6 +52,14 @@ class Voice:
             if needed(text) <= fields.keys():
                 return self.say(text, **fields)
         return self.say(texts[-1], **dict.fromkeys(needed(texts[-1]), "?") | dict(fields))
+
+    def listed(self, parts: Iterable[str]) -> str:
+        """Parts of a list, put together as the language does it."""
+        return ("、" if self._spoken() == "ja" else ", ").join(parts)
+
+    def together(self, sentences: Iterable[str]) -> str:
+        """Sentences one after the other."""
+        return ("" if self._spoken() == "ja" else " ").join(sentences)
 
     def clock(self, epoch: float) -> str:
         """A time of day with its zone, for example `03:13:40 JST`; `epoch` in seconds (UTC)."""

@@ -19,7 +19,7 @@ _CLOSING = "、。，．・：；？！）」』】〕》ー々ぁぃぅぇぉ�
 # Marks that must not end a line.
 _OPENING = "（「『【〔《"
 
-_SPACES = re.compile(r" +")
+_SPACES = re.compile(r"( +)")
 
 
 def cells(text: str, *, ambiguous: int = 1) -> int:
@@ -43,7 +43,9 @@ def wrap(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]
     line, used, room = "", 0, max(10, width - cells(first))
     for piece, gap in _pieces(text):
         need = cells(piece)
-        if line and used + len(gap) + need > room:
+        # What is longer than a line is broken anyway: it may as well begin here.
+        fits = used + len(gap) + need <= room or (need > room and used + len(gap) < room // 2)
+        if line and not fits:
             lines.append(line)
             line, used, gap, room = "", 0, "", max(10, width - cells(rest))
         if not line:
@@ -62,10 +64,12 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
     """Unbreakable pieces with the spaces before each."""
     gap = ""
     for part in _SPACES.split(text):
+        if part.startswith(" "):
+            gap = part
+            continue
         for piece in _words(part):
             yield piece, gap
             gap = ""
-        gap = " "
 
 
 def _words(part: str) -> Iterator[str]:
