@@ -24,7 +24,8 @@ from typing import Protocol
 
 from fumidai.battery.attempt import Attempt, Inapplicable
 from fumidai.battery.row import RowClass, StepKind
-from fumidai.dialects.wording import classify, echoed_address
+from fumidai.dialects.echo import echoed_address
+from fumidai.dialects.wording import classify
 from fumidai.evidence.endpoint import Endpoint
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.evidence.transcript import Transcript

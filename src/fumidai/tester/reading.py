@@ -16,7 +16,8 @@ from enum import StrEnum
 
 from fumidai.battery.attempt import Attempt
 from fumidai.battery.row import RowClass
-from fumidai.dialects.wording import classify, is_refusal, retry_hint
+from fumidai.dialects.echo import retry_hint
+from fumidai.dialects.wording import classify, is_refusal
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.smtp.reply import Reply
 

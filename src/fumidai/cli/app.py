@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: find the command, run it, turn every ending into an exit code (DESIGN §6).
+
+Each command is a file of its own and is imported only when it is called, so that ``--help`` stays quick. The
+argument parser's own complaints end with 64 (EX_USAGE), ours with the code of the error, a crash with 70; an
+interrupt that a command does not handle itself with 3.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from fumidai import __version__
+from fumidai.cli.complaint import complain, confess
+from fumidai.cli.screen import complaints, say
+from fumidai.errors import FumidaiError
+from fumidai.texts import N_
+
+EX_USAGE = 64
+INTERRUPTED = 3
+
+#: Command -> what it is for, in the order in which help lists them.
+COMMANDS = {
+    "test": N_("Prove whether a mail server relays for strangers."),
+    "show": N_("Print a run that was kept, in any format."),
+    "sink": N_("Take the messages that come back as proof, and nothing else."),
+    "demo": N_("See the whole story on this machine, nothing installed."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"fumidai.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any of them."""
+        with formatter.section(say(N_("Commands"))):
+            formatter.write_dl([(name, say(text)) for name, text in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=say(N_("Fumidai proves that no mail host of yours is a stepping stone, and helps until that is true.")),
+)
+@click.version_option(__version__, "-V", "--version", message="fumidai %(version)s")
+def group() -> None:
+    """The command itself does nothing."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    debug = "--debug" in argv
+    try:
+        code = group.main(list(argv), prog_name="fumidai", standalone_mode=False)
+    except click.UsageError as error:
+        complaints().write(_usage(error))
+        return EX_USAGE
+    except click.exceptions.Exit as ending:
+        return EX_USAGE if ending.exit_code == 2 else ending.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except FumidaiError as error:
+        return complain(error, debug=debug)
+    except BrokenPipeError:
+        # Whoever read us has gone; nothing is left to say it to.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        return confess(error, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.UsageError) -> str:
+    """The parser's complaint with the way to help, in our form."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    path = error.ctx.command_path if error.ctx else "fumidai"
+    return f"{error.format_message()}\n  {say(N_('See {command} --help.'), command=path)}"

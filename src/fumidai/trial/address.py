@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask everything of one address: each port, each domain, in clear and inside TLS, then what was put off.
+
+In clear the battery runs whole; where STARTTLS is offered, ``quick`` runs again inside it, and where the server
+wants TLS first the whole battery moves inside (DESIGN §3). What was refused for the moment is asked again for
+all ports and TLS states together, after the time that the server hinted at, else 60 and 360 s after the last
+first asking, as long as the time lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from fumidai.battery.row import Entry
+from fumidai.evidence.endpoint import Endpoint, TlsState
+from fumidai.evidence.outcome import Reason, Word
+from fumidai.judge.record import Failure, Record
+from fumidai.judge.verdict import BASELINES
+from fumidai.tester.interview import Interview
+
+#: Seconds after the last first asking at which a temporary refusal is asked again, where no time was hinted.
+RETRIES = (60.0, 360.0)
+#: The port on which TLS begins at once (RFC 8314 §3.3).
+IMPLICIT_TLS_PORT = 465
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of an address.
+
+    Attributes:
+        ports: in order.
+        domains: the first gets ``battery``, the others ``quick``; "" stands for no domain.
+        battery, quick, inside: name and rows of the battery, of the short one, and of what is asked again inside
+            STARTTLS (empty: nothing).
+    """
+
+    ports: tuple[int, ...]
+    domains: tuple[str, ...]
+    battery: tuple[str, Sequence[Entry]]
+    quick: tuple[str, Sequence[Entry]]
+    inside: tuple[str, Sequence[Entry]]
+
+
+NewInterview = Callable[[Record, Sequence[Entry]], Interview]
+
+
+@dataclass(slots=True)
+class AddressRun:
+    """All interviews of one address.
+
+    Attributes:
+        interviews: in the order in which they were held.
+        new_interview: makes one for a record and its rows.
+    """
+
+    endpoint: Endpoint
+    asked: Asked
+    new_interview: NewInterview
+    deadline: float
+    stop: asyncio.Event
+    interviews: list[Interview] = field(default_factory=list)
+
+    @property
+    def records(self) -> list[Record]:
+        """What was learned, one record for each (port, TLS state, domain)."""
+        return [interview.record for interview in self.interviews]
+
+    async def ask(self) -> None:
+        """Ask everything once, then what was put off."""
+        for port in self.asked.ports:
+            await self._ask_port(port)
+        for wait in RETRIES:
+            if not await self._ask_again(wait):
+                break
+
+    async def _ask_port(self, port: int) -> None:
+        state = TlsState.IMPLICIT if port == IMPLICIT_TLS_PORT else TlsState.CLEAR
+        first = await self._hold(port, state, self.asked.domains[0], self.asked.battery)
+        if first.failure is not None:
+            return
+        for domain in self.asked.domains[1:]:
+            await self._hold(port, state, domain, self.asked.quick)
+        if state is TlsState.CLEAR and "STARTTLS" in first.extensions and self.asked.inside[1]:
+            moves = wants_tls(first)
+            for index, domain in enumerate(self.asked.domains):
+                rows = self.asked.battery if moves and index == 0 else self.asked.inside
+                await self._hold(port, TlsState.STARTTLS, domain, rows)
+
+    async def _hold(self, port: int, state: TlsState, domain: str, rows: tuple[str, Sequence[Entry]]) -> Record:
+        """Hold one interview and keep it."""
+        name, entries = rows
+        where = self.endpoint
+        endpoint = Endpoint(where.target, where.name, where.address, port, state)
+        interview = self.new_interview(Record(endpoint, domain, name), entries)
+        self.interviews.append(interview)
+        if not self.stop.is_set():
+            await interview.first()
+        return interview.record
+
+    async def _ask_again(self, after: float) -> bool:
+        """Wait and ask again what was put off; False where nothing was, or no time is left for it."""
+        waiting = [interview for interview in self.interviews if interview.deferred]
+        if not waiting or self.stop.is_set():
+            return False
+        hints = [hint for interview in waiting for _, hint in interview.deferred if hint is not None]
+        hinted = all(hint is not None for interview in waiting for _, hint in interview.deferred)
+        last = max(interview.last_first_asking for interview in waiting)
+        due = time.monotonic() + max(hints) + 1.0 if hinted else last + max([after, *hints])
+        if due >= self.deadline:
+            return False
+        await self._sleep_until(due)
+        for interview in waiting:
+            if not self.stop.is_set():
+                await interview.again()
+        return True
+
+    async def _sleep_until(self, due: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), max(0.0, due - time.monotonic()))
+
+
+def wants_tls(record: Record) -> bool:
+    """The server refused the plain question because TLS must come first (RFC 3207 §4: 530)."""
+    for number, attempt in record.attempts.items():
+        outcome = record.outcomes.get(number)
+        if attempt.test.id in BASELINES and outcome is not None:
+            return outcome.word is Word.REFUSED and outcome.reason is Reason.TLS
+    return False
+
+
+def silent_ports(records: Sequence[Record]) -> list[Record]:
+    """Records of ports that refuse connections while another port of the address answers: not applicable."""
+    if not any(record.failure is None for record in records):
+        return []
+    return [record for record in records if record.failure is Failure.REFUSED]

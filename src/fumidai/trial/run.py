@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One whole test: find the targets, open the sink, ask, gather proofs, wait, judge.
+
+    order -> hosts -> for each address: interviews -> outcomes
+             sink or Maildir -> arrivals -> proofs          } judge -> RunResult
+
+Addresses of one host are asked one after the other, hosts a few at a time (DESIGN §8). Every outcome and every
+arrival goes to the listener as it comes, so that an interrupted run has lost nothing.
+
+Limits: all hosts are held in memory; the fleet comes later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from fumidai.battery.attempt import Attempt
+from fumidai.battery.batteries import select
+from fumidai.battery.expand import controls, decoy_for, expand
+from fumidai.battery.row import Entry
+from fumidai.evidence.endpoint import Endpoint, TlsState
+from fumidai.evidence.proof import Proof
+from fumidai.evidence.result import Entry as ResultEntry
+from fumidai.evidence.result import RunResult
+from fumidai.evidence.token import RUN_BYTES, run_mark
+from fumidai.evidence.verdict import worst
+from fumidai.judge.entry import judge
+from fumidai.judge.record import Failure, Record
+from fumidai.judge.vantage import Vantage
+from fumidai.net.resolver import Resolver
+from fumidai.net.route import source_towards
+from fumidai.policy.decide import decide
+from fumidai.tester.budget import Budget
+from fumidai.tester.interview import Interview, Learned, Questions
+from fumidai.tester.message import Letterhead
+from fumidai.tester.pace import Pace
+from fumidai.tester.session import Manners
+from fumidai.trial.address import AddressRun, Asked, silent_ports
+from fumidai.trial.ground import Site, lay_ground
+from fumidai.trial.hosts import Host, find_hosts
+from fumidai.trial.identity import identify_ourselves
+from fumidai.trial.listener import RunListener
+from fumidai.trial.numbers import Numbers
+from fumidai.trial.order import Order
+from fumidai.trial.window import Proofs, wait_for_proofs
+
+Address = IPv4Address | IPv6Address
+
+#: Batteries of other services are asked as they were: not again inside TLS.
+_HISTORIC = frozenset({"maps", "abuse.net", "nmap"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """How a run is named: the five bytes in its tokens, and the id that people see."""
+
+    raw: bytes
+    id: str
+
+
+def new_run_name(now: float) -> RunName:
+    """A fresh name; the id ends in letters that stand in every token of the run."""
+    raw = secrets.token_bytes(RUN_BYTES)
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return RunName(raw, f"{day}-{run_mark(raw)[2:]}")
+
+
+@dataclass(slots=True)
+class Trial:
+    """A run in progress.
+
+    Attributes:
+        order: what is wanted; ``listener``: who hears of it.
+        stop: set it to end the run with what is there.
+        addresses: all that was asked, one for each address of each host.
+    """
+
+    order: Order
+    name: RunName
+    listener: RunListener
+    stop: asyncio.Event
+    resolver: Resolver = field(default_factory=Resolver)
+    sink_addresses: tuple[Address, ...] = ()
+    proofs: Proofs = field(init=False)
+    numbers: Numbers = field(init=False)
+    hosts: list[Host] = field(default_factory=list)
+    addresses: list[AddressRun] = field(default_factory=list)
+    unroutable: list[Record] = field(default_factory=list)
+    _by_number: dict[int, Attempt] = field(default_factory=dict)
+    _own_names: dict[Address, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.numbers = Numbers(self.order.key, self.name.raw)
+        self.proofs = Proofs(self.order.key, self.name.raw, self._proven, self.listener.arrived)
+
+    async def ask(self) -> None:
+        """Find the hosts and ask them all."""
+        for spec in self.order.targets:
+            self.hosts += await find_hosts(spec, self.resolver, self.order.only)
+        gate = asyncio.Semaphore(self.order.targets_at_once)
+        async with asyncio.TaskGroup() as group:
+            for host in self.hosts:
+                group.create_task(self._ask_host(host, gate))
+
+    async def wait(self, look: Callable[[], None]) -> float:
+        """Wait for open promises; seconds waited."""
+        if not self.order.sending:
+            return 0.0
+        return await wait_for_proofs(
+            self.records, self.proofs, self.order.wait, self.stop, look=look, tell=self._tell_waiting
+        )
+
+    def result(self, started: float, waited: float, folder: str) -> RunResult:
+        """Judge everything as it stands now."""
+        entries = tuple(self._judge(record) for record in self._judged_records())
+        verdicts = {
+            target: worst(entry.verdict for entry in entries if entry.endpoint.target == target)
+            for target in dict.fromkeys(spec.text for spec in self.order.targets)
+        }
+        sources = dict.fromkeys(entry.source for entry in entries if entry.source)
+        now = time.time()
+        return RunResult(
+            id=self.name.id,
+            started=started,
+            seconds=now - started,
+            waited=waited,
+            battery=self.order.battery if not self.order.tests else ",".join(self.order.tests),
+            vantage=", ".join(sources),
+            proof_domain=self.order.proof.domain if self.order.proof and self.order.sending else "",
+            verdict=worst(verdicts.values()),
+            verdicts=verdicts,
+            entries=entries,
+            folder=folder,
+            interrupted=self.stop.is_set(),
+            window_closed=now if waited else 0.0,
+        )
+
+    @property
+    def records(self) -> list[Record]:
+        """All records, those of addresses without a route included."""
+        return [record for run in self.addresses for record in run.records] + self.unroutable
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    async def _ask_host(self, host: Host, gate: asyncio.Semaphore) -> None:
+        async with gate:
+            pace = Pace(self.order.rate)
+            for address in host.addresses:
+                if not self.stop.is_set():
+                    await self._ask_address(host, address, pace)
+
+    async def _ask_address(self, host: Host, address: Address, pace: Pace) -> None:
+        ports = host.ports or self.order.ports
+        endpoint = Endpoint(host.target, host.name, address, ports[0], TlsState.CLEAR)
+        source = source_towards(address, self.order.source)
+        if source is None:
+            record = Record(endpoint, self._domains()[0], self.order.battery, failure=Failure.NO_ROUTE)
+            self.unroutable.append(record)
+            return
+        site = await self._site(host, address, source)
+        deadline = time.monotonic() + self.order.max_time
+        run = AddressRun(
+            endpoint, self._asked(ports), partial(self._interview, site, pace, deadline), deadline, self.stop
+        )
+        self.addresses.append(run)
+        await run.ask()
+
+    async def _site(self, host: Host, address: Address, source: Address) -> Site:
+        reverse = await self.resolver.confirmed_name(source)
+        proof = self.order.proof.domain if self.order.proof and self.order.sending else ""
+        identity = identify_ourselves(source, reverse, self.order.policy, proof_domain=proof, ehlo=self.order.ehlo)
+        self._own_names[address] = await self._names_of(host, address)
+        reachable = [known for known in self.sink_addresses if self.order.sending]
+        sink4 = next((known for known in reachable if isinstance(known, IPv4Address)), None)
+        sink6 = next((known for known in reachable if isinstance(known, IPv6Address)), None)
+        return Site(host, address, identity, sink4, sink6)
+
+    async def _names_of(self, host: Host, address: Address) -> frozenset[str]:
+        """Names of the target that resolve to its address: only these are its own (DESIGN §3 "Rows")."""
+        names = {host.name.lower(), host.ptrs.get(address, "").lower()} - {"", str(address)}
+        confirmed = {name for name in names if address in (await self.resolver.addresses(name)).addresses}
+        return frozenset(confirmed)
+
+    def _domains(self) -> tuple[str, ...]:
+        return self.order.domains or ("",)
+
+    def _asked(self, ports: tuple[int, ...]) -> Asked:
+        order = self.order
+        chosen = select(order.battery, order.tests or None, order.families or None)
+        quick = select("quick")
+        inside: tuple[str, Sequence[Entry]] = ("quick", quick)
+        if order.battery in _HISTORIC:
+            inside = ("", ())
+        elif order.tests or order.families:
+            inside = (order.battery, chosen)
+        first = [entry for entry in chosen if entry.test.id in {known.test.id for known in quick}]
+        rest = [entry for entry in chosen if entry not in first]
+        rows = chosen if order.battery in _HISTORIC or order.tests else (*first, *rest)
+        return Asked(ports, self._domains(), (order.battery, rows), ("quick", quick), inside)
+
+    def _interview(self, site: Site, pace: Pace, deadline: float, record: Record, entries: Sequence[Entry]) -> Interview:
+        head = Letterhead(site.identity.ehlo, "", self.name.id, str(record.endpoint))
+        lockstep = record.battery == "maps"
+        manners = Manners(site.identity.ehlo, self.order.source, self.order.patience, only_helo=lockstep)
+        return Interview(
+            record=record,
+            prepare=partial(self._prepare, site, entries),
+            decoy=self._decoy,
+            head=head,
+            manners=manners,
+            pace=pace,
+            listener=self.listener,
+            deadline=deadline,
+            stop=self.stop,
+            lockstep=lockstep,
+            skip=self._skip,
+            budget=Budget(sessions=self.order.concurrency),
+        )
+
+    def _prepare(self, site: Site, entries: Sequence[Entry], record: Record, learned: Learned) -> Questions:
+        own = self._own_names[site.address]
+        ground = lay_ground(self.order, site, record, learned, self.name.id, own)
+        record.ground = ground
+        ask = partial(decide, self.order.policy)
+        first = self.numbers.reserve(3 + len(entries))
+        asked = controls(ground, ask, self.numbers.mint, first, rcpt_only=not self.order.sending)
+        attempts, inapplicable = expand(
+            entries, ground, ask, self.numbers.mint, first + 3, rcpt_only=not self.order.sending
+        )
+        self._by_number.update({attempt.number: attempt for attempt in (*asked, *attempts)})
+        return Questions(asked if record.battery != "maps" else (), attempts, inapplicable)
+
+    def _decoy(self, record: Record, attempt: Attempt) -> Attempt | None:
+        assert record.ground is not None
+        return decoy_for(attempt, record.ground, self.numbers.reserve(1))
+
+    def _skip(self, attempt: Attempt) -> bool:
+        """With ``--first`` a family stops at its first delivered hole."""
+        if not self.order.first_hole or attempt.control is not None:
+            return False
+        delivered = {self._by_number[number].test.family for number in self.proofs.delivered() if number in self._by_number}
+        return attempt.test.family in delivered
+
+    # -- proofs and judging -------------------------------------------------------------------------------------
+
+    def _proven(self, proof: Proof) -> None:
+        self.listener.proven(proof, self._by_number.get(proof.attempt))
+
+    def _tell_waiting(self, promises: int, left: float) -> None:
+        self.listener.waiting(promises, time.time() + left)
+
+    def _judged_records(self) -> Iterable[Record]:
+        """Records that get a verdict: a port that refuses while another answers is not applicable."""
+        for run in self.addresses:
+            silent = silent_ports(run.records)
+            yield from (record for record in run.records if record not in silent)
+        yield from self.unroutable
+
+    def _judge(self, record: Record) -> ResultEntry:
+        vantage = self._vantage(record)
+        ask = partial(decide, self.order.policy)
+        return judge(record, self.proofs.found, ask, vantage, interrupted=self.stop.is_set())
+
+    def _vantage(self, record: Record) -> Vantage:
+        known = tuple(a for host in self.hosts if host.name == record.endpoint.name for a in host.addresses)
+        source = ip_address(record.sources[0]) if record.sources else None
+        return Vantage(source, record.endpoint.address, known, self.order.policy.relay_networks, self.order.declared)
