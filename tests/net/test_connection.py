@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections against real servers on loopback: bytes, ends, refusals, TLS and everything that goes wrong there."""
+"""Connections against real servers on loopback: bytes, ends, refusals and silence."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_address
 
 import pytest
-import trustme
 
 from fumidai.evidence.transcript import Direction, Transcript
-from fumidai.net.connection import ConnectFailure, Connection, ConnectKind, ReadTimeout, TlsFailure, open_connection
+from fumidai.net.connection import ConnectFailure, Connection, ConnectKind, ReadTimeout, open_connection
 from fumidai.net.wire import HIGH_WATER
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -263,193 +260,6 @@ async def test_an_address_without_scope_has_no_route():
     made = await open_connection(ip_address("fe80::1"), 25, timeout=1)
     assert isinstance(made, ConnectFailure)
     assert made.kind is ConnectKind.NO_ROUTE
-
-
-# --- TLS ---
-
-
-@pytest.fixture(scope="module")
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("mail.a.test", "*.a.test", common_name="old.a.test").configure_cert(context)
-    return context
-
-
-def starttls(context: ssl.SSLContext, after: Talk) -> Talk:
-    async def talk(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await writer.drain()
-        await writer.start_tls(context)
-        await after(reader, writer)
-
-    return talk
-
-
-async def echo_lines(reader, writer):
-    while line := await reader.readline():
-        writer.write(line.upper())
-        await writer.drain()
-
-
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_tls_carries_bytes_both_ways_and_tells_what_was_agreed(version):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("mail.a.test", "*.a.test", common_name="old.a.test").configure_cert(context)
-    context.minimum_version = context.maximum_version = version
-    async with server(starttls(context, echo_lines)) as port:
-        transcript = Transcript(1)
-        conn = await connect(port, on_bytes=transcript.add)
-        await conn.read(5)
-        result = await conn.start_tls("mail.a.test", 5)
-        assert result.encrypted
-        assert result == conn.tls
-        assert result.version == version.name.replace("_", ".")
-        assert result.cipher
-        assert result.peer_names == ("mail.a.test", "*.a.test", "old.a.test")
-        big = b"z" * 200_000 + b"\r\n"
-        conn.write(big)
-        got = b""
-        while len(got) < len(big):
-            got += await conn.read(5)
-        assert got == big.upper()
-        assert [piece.data for piece in transcript.pieces()][1] == big
-        with pytest.raises(ReadTimeout):
-            await conn.read(0.05)
-        assert not conn.eof
-        await conn.close()
-
-
-async def test_an_implicit_tls_greeting_that_comes_with_the_handshake_is_read(server_context):
-    async def greet(reader, writer):
-        await writer.start_tls(server_context)
-        writer.write(b"220 inside\r\n")
-        await writer.drain()
-        writer.close()
-
-    async with server(greet) as port:
-        conn = await connect(port)
-        assert (await conn.start_tls("", 5)).encrypted
-        await asyncio.sleep(0.05)
-        assert await read_all(conn) == b"220 inside\r\n"
-        assert conn.eof
-        conn.write(b"ignored")
-        await conn.close()
-
-
-@pytest.mark.parametrize("name", ["", "192.0.2.1", "bad..name", "x" * 300, "名前.test", "\x00"])
-async def test_any_server_name_will_do(server_context, name):
-    async with server(starttls(server_context, echo_lines)) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        assert (await conn.start_tls(name, 5)).encrypted
-        await conn.close()
-
-
-async def test_plain_bytes_before_the_handshake_are_not_taken_inside(server_context):
-    async def inject(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.write(b"250 injected\r\n")
-        await reader.read()
-
-    async with server(inject) as port:
-        conn = await connect(port)
-        assert await conn.read(5) == b"220 ready\r\n"
-        await asyncio.sleep(0.2)
-        result = await conn.start_tls("a.test", 5)
-        assert result.failure is TlsFailure.LEFTOVER
-        assert result.leftover == b"250 injected\r\n"
-        assert conn.eof
-        assert await conn.read(1) == b""
-        await conn.close()
-
-
-async def test_a_server_that_answers_the_handshake_in_plain_text():
-    async def plain(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await reader.read(1)
-        writer.write(b"454 TLS not available\r\n" * 5)
-        await reader.read()
-
-    async with server(plain) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        result = await conn.start_tls("a.test", 5)
-        assert result.failure is TlsFailure.HANDSHAKE
-        assert "wrong version number" in result.text
-        assert conn.error == result.text
-        assert await conn.read(1) == b""
-        await conn.close()
-
-
-async def test_a_server_that_hangs_up_in_the_handshake():
-    async def hang_up(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await reader.read(1)
-
-    async with server(hang_up) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        result = await conn.start_tls("a.test", 5)
-        assert result.failure is TlsFailure.CLOSED
-        assert result.text
-        await conn.close()
-
-
-async def test_a_server_that_is_silent_in_the_handshake():
-    async def silent(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await reader.read()
-
-    async with server(silent) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        result = await conn.start_tls("a.test", 0.2)
-        assert result.failure is TlsFailure.TIMEOUT
-        await conn.close()
-
-
-def raw_inside(context: ssl.SSLContext, raw: bytes) -> Talk:
-    """After the handshake and one line: a good answer, then raw bytes on the socket, past the encryption."""
-
-    async def talk(reader, writer):
-        writer.write(b"220 ready\r\n")
-        await writer.drain()
-        plug = writer.get_extra_info("socket")
-        await writer.start_tls(context)
-        await reader.readline()
-        writer.write(b"250 good\r\n")
-        await writer.drain()
-        os.write(plug.fileno(), raw)
-        writer.transport.abort()
-
-    return talk
-
-
-async def test_a_stream_that_is_damaged_inside_ends_with_its_reason(server_context):
-    record = b"\x17\x03\x03\x00\x40" + b"x" * 64
-    async with server(raw_inside(server_context, record)) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        assert (await conn.start_tls("a.test", 5)).encrypted
-        conn.write(b"EHLO x\r\n")
-        assert await read_all(conn) == b"250 good\r\n"
-        assert "mac" in conn.error or "decryption" in conn.error
-        conn.write(b"more")
-        await conn.close()
-
-
-async def test_a_tls_stream_cut_inside_a_record_ends(server_context):
-    half_record = b"\x17\x03\x03\x00\x40" + b"x" * 10
-    async with server(raw_inside(server_context, half_record)) as port:
-        conn = await connect(port)
-        await conn.read(5)
-        assert (await conn.start_tls("a.test", 5)).encrypted
-        conn.write(b"NOOP\r\n")
-        assert await asyncio.wait_for(read_all(conn), 5) == b"250 good\r\n"
-        assert conn.eof
-        await conn.close()
 
 
 async def test_many_connections_at_once():

@@ -28,7 +28,7 @@ from typing import Final
 from fumidai.evidence.transcript import Direction
 from fumidai.evidence.vantage import plain
 from fumidai.net.route import IpAddress, family_of, has_route
-from fumidai.net.tls import TlsFailure, TlsFilter, TlsResult
+from fumidai.net.tls import TlsFailure, TlsFilter, TlsResult, ssl_words
 from fumidai.net.wire import BufferedWire, PlainWire, ReadTimeout, new_wire
 
 # fmt: off
@@ -194,7 +194,7 @@ class Connection:
             return self._tls_failed(TlsResult(TlsFailure.TIMEOUT, text=f"no handshake within {timeout:g} s"))
         except ssl.SSLError as problem:
             self._wire.send(handshake.outgoing())
-            return self._tls_failed(TlsResult(TlsFailure.HANDSHAKE, text=_ssl_words(problem)))
+            return self._tls_failed(TlsResult(TlsFailure.HANDSHAKE, text=ssl_words(problem)))
         if not finished:
             text = self._wire.error or "the server closed the connection"
             return self._tls_failed(TlsResult(TlsFailure.CLOSED, text=text))
@@ -221,10 +221,7 @@ class Connection:
             try:
                 self._wire.send(self._filter.encrypt(data))
             except ssl.SSLError as problem:
-                self._end_tls(problem)
-
-    def _end_tls(self, problem: ssl.SSLError) -> None:
-        self.error, self._tls_over = self.error or _ssl_words(problem), True
+                self.error, self._tls_over = self.error or ssl_words(problem), True
 
     def _take(self) -> bytes:
         """Plain bytes that are there."""
@@ -236,11 +233,8 @@ class Connection:
         return data + self._decrypt(self._filter)
 
     def _decrypt(self, session: TlsFilter) -> bytes:
-        try:
-            data, self._tls_over = session.decrypt()
-        except ssl.SSLError as problem:
-            self._end_tls(problem)
-            return b""
+        data, self._tls_over = session.decrypt()
+        self.error = self.error or session.damage
         self._wire.send(session.outgoing())
         return data
 
@@ -339,9 +333,3 @@ def _socket_address(address: IpAddress, port: int) -> tuple[str, int] | tuple[st
 
 def _end(name: tuple[str, int] | None) -> tuple[IpAddress, int]:
     return (IPv4Address(0), 0) if name is None else (plain(ip_address(name[0])), name[1])
-
-
-def _ssl_words(problem: ssl.SSLError) -> str:
-    """The reason as OpenSSL names it, in plain words."""
-    reason = getattr(problem, "reason", None) or str(problem)
-    return reason.replace("_", " ").lower()

@@ -60,11 +60,16 @@ class TlsResult:
 
 
 class TlsFilter:
-    """One client-side TLS session over bytes that somebody else carries."""
+    """One client-side TLS session over bytes that somebody else carries.
 
-    __slots__ = ("_incoming", "_object", "_outgoing")
+    Attributes:
+        damage: the library's words where the peer's stream could not be decrypted, else "".
+    """
+
+    __slots__ = ("_incoming", "_object", "_outgoing", "damage")
 
     def __init__(self, server_name: str) -> None:
+        self.damage = ""
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = _wrap(self._incoming, self._outgoing, server_name)
@@ -99,11 +104,7 @@ class TlsFilter:
         return self._outgoing.read()
 
     def decrypt(self) -> tuple[bytes, bool]:
-        """All plain bytes that are there, and whether the peer has ended the session.
-
-        Raises:
-            ssl.SSLError: the stream is damaged.
-        """
+        """All plain bytes that are there, and whether the session is over (``damage`` says why, if not by an alert)."""
         parts: list[bytes] = []
         try:
             while part := self._object.read(_CHUNK):
@@ -112,11 +113,9 @@ class TlsFilter:
             return b"".join(parts), False
         except ssl.SSLZeroReturnError:
             pass
-        except ssl.SSLError:
-            # What came before the damage is still the peer's word; the error comes again at the next call.
-            if not parts:
-                raise
-            return b"".join(parts), False
+        except ssl.SSLError as problem:
+            # What came before the damage is still the peer's word.
+            self.damage = self.damage or ssl_words(problem)
         return b"".join(parts), True
 
     def goodbye(self) -> bytes:
@@ -151,3 +150,9 @@ def opportunistic() -> ssl.SSLContext:
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.options |= _LEGACY_SERVER_CONNECT
     return context
+
+
+def ssl_words(problem: ssl.SSLError) -> str:
+    """The reason as OpenSSL names it, in plain words."""
+    reason = getattr(problem, "reason", None) or str(problem)
+    return reason.replace("_", " ").lower()
