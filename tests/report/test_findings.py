@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from fumidai.dialects import layer
 from fumidai.evidence.finding import Finding, Severity
 from fumidai.report.findings import FINDINGS, LAYERS, finding_sentence, worst_first
 from fumidai.report.voice import Voice, needed
@@ -75,3 +76,8 @@ def test_an_unknown_finding_is_not_lost():
 def test_worst_comes_first():
     found = tuple(Finding(each.value, each, "x") for each in reversed(Severity))
     assert [finding.severity for finding in worst_first(found)] == list(Severity)
+
+
+def test_each_layer_that_can_be_guessed_has_its_words():
+    guessed = {value for name, value in vars(layer).items() if name.isupper() and isinstance(value, str)}
+    assert guessed - {layer.UNKNOWN} == set(LAYERS)

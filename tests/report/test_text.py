@@ -100,7 +100,7 @@ def test_what_the_policy_permits_is_no_hole():
     allowed = row(1, "plain-foreign", Word.DELIVERED, allowed=True, expected="permit")
     text = render_text(run(entry(V.CLOSED, R.ALL_REFUSED, (allowed, *refused(3, 2))), waited=5))
     assert "  x " not in text
-    assert "1 were taken where the policy permits it." in text
+    assert "Taken where the policy permits it: 1." in text
 
 
 def test_the_same_hole_in_two_places_is_one_hole():

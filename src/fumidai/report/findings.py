@@ -15,7 +15,7 @@ from fumidai.texts import N_
 
 FINDINGS: dict[str, tuple[str, ...]] = {
     "open-relay": (
-        N_("{target} relays for strangers: {count} tests were delivered ({tests})."),
+        N_("{target} relays for strangers; delivered: {count} ({tests})."),
         N_("{target} relays for strangers ({tests})."),
         N_("{target} relays for strangers."),
     ),
@@ -26,7 +26,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
     ),
     "reflects-backscatter": (N_("{target} sends bounces to forged senders: strangers can throw its mail at anybody."),),
     "promised-to-relay": (
-        N_("{target} promised to relay {count} messages that were not seen to leave ({tests})."),
+        N_("{target} promised to relay what was not seen to leave: {count} ({tests})."),
         N_("{target} promised to relay, and nothing was seen to leave ({tests})."),
         N_("{target} promised to relay, and nothing was seen to leave."),
     ),
@@ -78,11 +78,11 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("{target} says no only after it has the whole message; tests that stop at RCPT say nothing here."),
     ),
     "deferred-forever": (
-        N_("{target} put {count} tests off (4xx) to the end: it never said yes or no."),
+        N_("{target} put tests off (4xx) to the end ({count}): it never said yes or no."),
         N_("{target} put us off (4xx) to the end: it never said yes or no."),
     ),
     "auto-reply": (
-        N_("{target} answered {count} tests by itself (auto-reply or challenge): they go to forged senders too."),
+        N_("{target} answered tests by itself ({count}; auto-reply or challenge): they go to forged senders too."),
         N_("{target} answers mail by itself (auto-reply or challenge): such answers go to forged senders too."),
     ),
     "callout-seen": (
@@ -94,12 +94,9 @@ FINDINGS: dict[str, tuple[str, ...]] = {
 LAYERS: dict[str, str] = {
     "userland-proxy": N_("a container's userland proxy (an IPv6 port published for an IPv4-only container)"),
     "container": N_("a container network that hands connections on under its own address"),
-    "docker": N_("a container network that hands connections on under its own address"),
     "load-balancer": N_("a load balancer without PROXY protocol"),
-    "proxy": N_("a proxy or content filter in front that connects under its own address"),
     "nat": N_("a NAT that rewrites the source of incoming connections"),
     "loopback": N_("a proxy on the host itself (tunnel, TLS wrapper, filter)"),
-    "gateway": N_("a gateway of its own that takes mail for it and hands it on"),
     "own-network": N_("a gateway of its own network that connects under its own address"),
 }
 

@@ -63,8 +63,12 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
             "strangers farther off was not tried, nor were stolen passwords and web forms."
         ),
         N_(
-            "{server} refused {refused} of {total} relay attempts made from {source}; the other {taken} it took, and "
-            "nothing came out that may not. Stolen passwords and web forms were not tried."
+            "{server} refused {refused} of {total} relay attempts made from {source}; it took {taken}, and nothing "
+            "came out that may not. Stolen passwords and web forms were not tried."
+        ),
+        N_(
+            "{server} refused the one relay attempt ({single}) made from {source}. "
+            "Stolen passwords and web forms were not tried."
         ),
         N_(
             "{server} refused all {refused} relay attempts made from {source}. "
@@ -123,7 +127,7 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
     ),
     (V.INCONCLUSIVE, R.UNSETTLED): (
         N_(
-            "{name} took {count} addresses that may be mailboxes of its own or a way out; "
+            "{name} took addresses ({count}) that may be mailboxes of its own or a way out; "
             "whether it relays is unknown. That does not mean safe."
         ),
         N_(
@@ -270,6 +274,8 @@ def _numbers(entry: Entry) -> dict[str, object]:
         R.UNSETTLED: sum(_unsettled(row) for row in entry.tests),
     }.get(entry.verdict_reason, counts[Word.UNTESTED])
     fields: dict[str, object] = {"total": total, "refused": counts[Word.REFUSED]}
+    if total == 1:
+        fields["single"] = next(row.id for row in entry.tests if row.word is not Word.NOT_APPLICABLE)
     return fields | ({"taken": taken} if taken else {}) | ({"count": concerned} if concerned else {})
 
 

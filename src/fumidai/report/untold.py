@@ -55,20 +55,25 @@ def control_words(controls: Iterable[TestRow], voice: Voice) -> str:
 def basis_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
     """What the refusals of a closed target rest on."""
     rows = [row for entry in entries for row in entry.tests]
-    controls = control_words((row for entry in entries for row in entry.controls), voice)
-    lines = (
-        [voice.say(N_("Controls: {controls}; so the refusals mean something."), controls=controls)] if controls else []
-    )
+    rows_of_controls = [row for entry in entries for row in entry.controls]
+    controls = control_words(rows_of_controls, voice)
+    lines = [voice.say(_meaning(rows_of_controls), controls=controls)] if controls else []
     refused = reason_counts((row.outcome for row in rows if row.word is Word.REFUSED), voice)
     if refused:
         lines.append(voice.say(N_("Reasons of the refusals: {reasons}."), reasons=refused))
     mailboxes = sum(row.word is Word.ACCEPTED and like_decoy(row) for row in rows)
     if mailboxes:
-        text = N_(
-            "{count} odd addresses were taken just like nonsense of the same form, so they are mailboxes of its own."
-        )
+        text = N_("Taken as mailboxes of its own: {count} (nonsense of the same form was taken too).")
         lines.append(voice.say(text, count=mailboxes))
     return lines
+
+
+def _meaning(controls: Sequence[TestRow]) -> str:
+    """What the controls say about the refusals."""
+    first = next((row for row in controls if "postmaster" in row.id), None)
+    if first is not None and first.word is Word.REFUSED:
+        return N_("Controls: {controls}. It hears nobody without a password or TLS, not even for its own postmaster.")
+    return N_("Controls: {controls}; so the refusals mean something.")
 
 
 def untold_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
@@ -84,7 +89,7 @@ def untold_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
 
 def _allowed(rows: Sequence[TestRow], voice: Voice) -> list[str]:
     count = sum(row.allowed for row in rows)
-    return [voice.say(N_("{count} were taken where the policy permits it."), count=count)] if count else []
+    return [voice.say(N_("Taken where the policy permits it: {count}."), count=count)] if count else []
 
 
 def _unanswered(asked: Sequence[TestRow], voice: Voice) -> list[str]:
