@@ -40,6 +40,12 @@ class Step:
     pause: int = 0
     dribble: bool = False
 
+    @property
+    def lines(self) -> int:
+        """As how many lines a lax server may read it: a bare CR or LF, or a CRLF within, may end one."""
+        within = self.data.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return max(within.count(b"\n") + 1, self.answers[1])
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -76,10 +82,11 @@ class Attempt:
 
     @property
     def plain(self) -> bool:
-        """True where the script is MAIL, RCPT (DATA, MESSAGE) and nothing else."""
+        """True where the script is MAIL, RCPT (DATA, MESSAGE), each one line with one answer, and nothing else."""
         kinds = tuple(step.kind for step in self.script)
         triple = (StepKind.MAIL, StepKind.RCPT)
-        return not self.test.own_session and kinds in (triple, (*triple, StepKind.DATA, StepKind.MESSAGE))
+        usual = kinds in (triple, (*triple, StepKind.DATA, StepKind.MESSAGE))
+        return usual and not self.test.own_session and not any(step.lines > 1 for step in self.script)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Limits: rows that become void by what the server says (late refusals, a family's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -27,7 +28,7 @@ from fumidai.battery.load import control_rows, used_words
 from fumidai.battery.row import Entry, Reach, RelayTest, RowClass, StepKind
 from fumidai.evidence.outcome import Reason
 from fumidai.evidence.token import Role
-from fumidai.policy.request import UNKNOWN, Decision, Request
+from fumidai.policy.request import UNKNOWN, Action, Decision, Request
 
 Decide = Callable[[Request], Decision]
 
@@ -35,6 +36,8 @@ _RECIPIENT_WORDS: Final = frozenset(("proof", "pl", "pl-upper"))
 _SENDER_WORDS: Final = frozenset(("sender", "sl"))
 _ANNOUNCED: Final = frozenset(("host", "ptr", "name"))
 _EXTENSIONS: Final = frozenset(("pipelining", "smtputf8", "starttls"))
+# A mailbox with nothing in it that could be read as a route, at a literal or at no domain.
+_PLAIN: Final = re.compile(rb"<[A-Za-z0-9.-]+(?:@(\[[0-9A-Za-z:.]+\]))?>")
 # RFC 5737, RFC 3849: addresses that are nobody's, for decoys of literal rows.
 _NOBODY4: Final = IPv4Address("203.0.113.77")
 _NOBODY6: Final = IPv6Address("2001:db8:ffff::77")
@@ -150,7 +153,7 @@ def _attempt(entry: Entry, stage: _Stage, decide: Decide, mint: Mint, number: in
         domain=ground.domain,
         script=script,
         request=request,
-        expected=decide(request),
+        expected=_expected(request, ground, decide),
         mail_from=_shown(request.reverse_path),
         rcpt_to=_shown(request.forward_path),
         tokens=tokens,
@@ -198,6 +201,21 @@ def _request(script: tuple[Step, ...], test: RelayTest, filled: Mapping[str, str
         reverse_path=UNKNOWN if reverse is None else reverse,
         forward_path=words.fill(test.rcpt_to, filled) if forward is None else forward,
     )
+
+
+def _expected(request: Request, ground: Ground, decide: Decide) -> Decision:
+    """The policy's answer; a plain mailbox at the server's own literal, or at no domain, is the server's own.
+
+    A policy names domains, not the address that happens to be asked; DESIGN §3 counts the target's literals as
+    its own, and RFC 5321 §4.1.3 has a server know them.
+    """
+    decision = decide(request)
+    path = request.forward_path
+    if decision.action is not Action.REFUSE or not isinstance(path, bytes) or not (plain := _PLAIN.fullmatch(path)):
+        return decision
+    literal = (plain[1] or b"").decode("ascii").lower()
+    own = ("", "[127.0.0.1]", f"[{words.literal(ground.address)}]".lower())
+    return Decision(Action.PERMIT, "own-literal", "is the server's own mailbox") if literal in own else decision
 
 
 def _helo(script: tuple[Step, ...], ground: Ground) -> str | None:

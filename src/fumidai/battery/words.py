@@ -19,6 +19,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.battery.ground import Ground
@@ -133,6 +134,12 @@ def of_attempt(ground: Ground, sender: str, recipient: str, nonce: str) -> dict[
     }
 
 
+def literal(address: IPv4Address | IPv6Address) -> str:
+    """An address as it stands between the brackets of a literal."""
+    # RFC 5321 §4.1.3: an IPv6 literal carries its tag.
+    return str(address) if address.version == 4 else f"IPv6:{address}"
+
+
 def _bare(domain: str) -> str:
     """A domain as it may stand inside another address: a name, the quad of an IPv4 literal, else ""."""
     if not domain.startswith("["):
@@ -160,13 +167,11 @@ def _foreign_words(ground: Ground) -> dict[str, str]:
 
 
 def _target_words(ground: Ground) -> dict[str, str]:
-    text = ground.address.compressed
     return {
         "host": ground.host.lower(),
         "ptr": ground.ptr.lower(),
         "name": (ground.ptr or ground.host).lower(),
-        # RFC 5321 §4.1.3: an IPv6 literal carries its tag.
-        "ip": text if ground.address.version == 4 else f"IPv6:{text}",
+        "ip": literal(ground.address),
         "arpa": ground.address.reverse_pointer,
     }
 
