@@ -47,7 +47,11 @@ def make_order(given: Mapping[str, Any], targets: Sequence[str]) -> Order:
     policy, declared = load_policy(given["policy"])
     domains = tuple(_domain(name) for name in given["domains"])
     policy = with_domains(policy, domains) if declared else policy_for_domains(domains)
-    settings = {**DEFAULTS, **policy.sections.get("test", {}), **{k: v for k, v in given.items() if v not in (None, ())}}
+    settings = {
+        **DEFAULTS,
+        **policy.sections.get("test", {}),
+        **{k: v for k, v in given.items() if v not in (None, ())},
+    }
     proof = _proof(settings, policy)
     if proof is not None:
         check_proof_domain(proof.domain, policy, targets)
@@ -113,14 +117,19 @@ def check_proof_domain(domain: str, policy: Policy, targets: Sequence[str]) -> N
     if own is None:
         return
     raise ProofDomainError(
-        N_("{domain} belongs with {own}, which the server receives for: it may rightly deliver there, so a proof would prove nothing."),
+        N_(
+            "{domain} belongs with {own}, which the server receives for: it may rightly deliver there, "
+            "so a proof would prove nothing."
+        ),
         mend=N_("Use a name outside: any host name with an A record that leads to the sink will do."),
         domain=domain,
         own=own,
     )
 
 
-def confirm_public(order: Order, addresses: Sequence[IPv4Address | IPv6Address], names: Sequence[str], *, yes: bool) -> None:
+def confirm_public(
+    order: Order, addresses: Sequence[IPv4Address | IPv6Address], names: Sequence[str], *, yes: bool
+) -> None:
     """Public targets need to be in the policy or confirmed (DESIGN §8).
 
     Raises:
@@ -131,7 +140,11 @@ def confirm_public(order: Order, addresses: Sequence[IPv4Address | IPv6Address],
         return
     shown = ", ".join(dict.fromkeys(spec.text for spec in order.targets))
     if sys.stdin.isatty() and sys.stderr.isatty():
-        question = say(N_("Test {targets} ({count} public addresses)? Only test hosts you are responsible for."), targets=show(shown), count=len(public))
+        question = say(
+            N_("Test {targets} ({count} public addresses)? Only test hosts you are responsible for."),
+            targets=show(shown),
+            count=len(public),
+        )
         if click.confirm(question, default=False, err=True):
             return
     raise UsageError(
@@ -146,7 +159,10 @@ def _all_declared(order: Order, names: Sequence[str]) -> bool:
         return False
     hosts = {host.name.lower() for host in order.policy.hosts}
     own = frozenset(order.policy.receive_for)
-    return all(name.lower() in hosts or match(own, name) or above_or_below(name, [d for d in own if not d.startswith("[")]) for name in names)
+    return all(
+        name.lower() in hosts or match(own, name) or above_or_below(name, [d for d in own if not d.startswith("[")])
+        for name in names
+    )
 
 
 def _proof(settings: Mapping[str, Any], policy: Policy) -> ProofPlan | None:
@@ -186,7 +202,9 @@ def parse_listen(text: str) -> Listen:
     except ValueError:
         number, address = 0, None
     if not 0 < number < 65536:
-        raise UsageError(N_("{text} is no address to listen on."), mend=N_("Say ADDR:PORT, [v6]:PORT or :25."), text=text)
+        raise UsageError(
+            N_("{text} is no address to listen on."), mend=N_("Say ADDR:PORT, [v6]:PORT or :25."), text=text
+        )
     return Listen(address, number)
 
 
@@ -211,7 +229,9 @@ def _name(what: str, text: str) -> str:
 def _ports(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and 0 < int(part) < 65536 for part in parts):
-        raise UsageError(N_("--ports: {text} is no list of ports."), mend=N_("For example --ports 25,465,587."), text=text)
+        raise UsageError(
+            N_("--ports: {text} is no list of ports."), mend=N_("For example --ports 25,465,587."), text=text
+        )
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
@@ -254,5 +274,3 @@ def _is_name(target: str) -> bool:
     except ValueError:
         return "/" not in host
     return False
-
-

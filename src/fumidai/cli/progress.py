@@ -82,9 +82,7 @@ class Progress:
         if self.rows:
             done, name = len(self._words), attempt.test.id
             self._above(
-                attempt_lines(
-                    done, self._total, name, outcome, self.voice, glyphs=self.glyphs, width=self.screen.width
-                )
+                attempt_lines(done, self._total, name, outcome, self.voice, glyphs=self.glyphs, width=self.screen.width)
             )
         self._bar()
 

@@ -60,7 +60,9 @@ class Screen:
     def write(self, text: str) -> None:
         """Write text; characters that the stream can't show were replaced before, a closed pipe is no matter."""
         data = text if text.endswith("\n") else f"{text}\n"
-        self.stream.write(data.encode(self.stream.encoding or "ascii", "backslashreplace").decode(self.stream.encoding or "ascii"))
+        self.stream.write(
+            data.encode(self.stream.encoding or "ascii", "backslashreplace").decode(self.stream.encoding or "ascii")
+        )
         self.stream.flush()
 
 

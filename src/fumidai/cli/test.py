@@ -34,10 +34,20 @@ _HELP = N_(
 @option("-4", "ipv4", text=N_("IPv4 addresses only."), is_flag=True)
 @option("-6", "ipv6", text=N_("IPv6 addresses only."), is_flag=True)
 @option("--proof-domain", text=N_("A domain whose mail comes to the sink; test messages are addressed there."))
-@option("--sink", "sinks", text=N_("Listen here for what comes back: ADDR:PORT, or :25 for both families. Repeatable."), multiple=True)
+@option(
+    "--sink",
+    "sinks",
+    text=N_("Listen here for what comes back: ADDR:PORT, or :25 for both families. Repeatable."),
+    multiple=True,
+)
 @option("--proof-maildir", text=N_("Read what comes back from this Maildir instead."), type=click.Path())
 @option("--key", text=N_("The file with the key that signs tokens."), type=click.Path())
-@option("--wait", text=N_("Seconds to wait for open promises after the last message (default 120)."), type=float, default=None)
+@option(
+    "--wait",
+    text=N_("Seconds to wait for open promises after the last message (default 120)."),
+    type=float,
+    default=None,
+)
 @option("--max-time", text=N_("Seconds for asking one address (default 600)."), type=float, default=None)
 @option("--rcpt-only", text=N_("Never hand a message over, even with a proof domain."), is_flag=True)
 @option("--local-user", text=N_("An existing mailbox at the target that may get test messages."))
@@ -64,7 +74,9 @@ def read_targets(name: str) -> list[str]:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            N_("The list of targets {file} can't be read: {why}"), file=name, why=getattr(error, "strerror", None) or error
+            N_("The list of targets {file} can't be read: {why}"),
+            file=name,
+            why=getattr(error, "strerror", None) or error,
         ) from error
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]

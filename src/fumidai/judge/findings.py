@@ -84,7 +84,8 @@ def _postmaster(case: Case, software: Software) -> Iterable[Finding]:
     if outcome is not None and outcome.word is Word.REFUSED and outcome.reason not in {Reason.AUTH, Reason.TLS}:
         reply = outcome.reply.decode("latin-1").strip()
         # RFC 5321 §4.5.1: a server must take mail for postmaster of its domains.
-        yield Finding("postmaster-refused", Severity.MEDIUM, _target(case), (reply,), {"domain": case.record.domain})
+        address = f"postmaster@{case.record.domain}"
+        yield Finding("postmaster-refused", Severity.MEDIUM, _target(case), (reply,), {"address": address})
 
 
 def _takes_anything(case: Case, software: Software) -> Iterable[Finding]:
@@ -92,7 +93,9 @@ def _takes_anything(case: Case, software: Software) -> Iterable[Finding]:
     asked = [item for item in case.weighed if item.standing not in {Standing.APART, Standing.UNTESTED}]
     taken = [item for item in asked if item.row.outcome.word is Word.ACCEPTED]
     if len(asked) >= 5 and len(taken) * 10 >= len(asked) * 9 and not case.standing(Standing.HOLE):
-        yield Finding("accepts-anything", Severity.MEDIUM, _target(case), (), {"count": len(taken), "asked": len(asked)})
+        yield Finding(
+            "accepts-anything", Severity.MEDIUM, _target(case), (), {"count": len(taken), "asked": len(asked)}
+        )
     elif unknown is not None and unknown.word is Word.ACCEPTED:
         yield Finding("catch-all", Severity.INFO, _target(case), (), {"domain": case.record.domain})
 
@@ -106,7 +109,7 @@ def _late(case: Case, software: Software) -> Iterable[Finding]:
 
 def _tls(case: Case, software: Software) -> Iterable[Finding]:
     if case.record.failure is Failure.TLS_FAILED:
-        yield Finding("starttls-failed", Severity.MEDIUM, _target(case), (), {"detail": case.record.tls_failure})
+        yield Finding("starttls-failed", Severity.MEDIUM, _target(case), (), {"error": case.record.tls_failure})
 
 
 def _pipelining(case: Case, software: Software) -> Iterable[Finding]:
@@ -120,8 +123,9 @@ def _blocked(case: Case, software: Software) -> Iterable[Finding]:
     turned = case.record.failure is Failure.TURNED_AWAY
     if turned or reason in {Reason.TESTER_BLOCKED, Reason.CLIENT}:
         raw = case.record.failure_reply if turned or baseline is None else baseline.row.outcome.reply
-        params: dict[str, str | int] = {"source": str(case.vantage.source or "")}
-        yield Finding("tester-blocked", Severity.INFO, _target(case), (raw.decode("latin-1").strip(),), params)
+        reply = raw.decode("latin-1").strip()
+        params: dict[str, str | int] = {"source": str(case.vantage.source or ""), "reply": reply}
+        yield Finding("tester-blocked", Severity.INFO, _target(case), (reply,), params)
 
 
 def _elsewhere(case: Case, software: Software) -> Iterable[Finding]:
@@ -137,17 +141,19 @@ def _elsewhere(case: Case, software: Software) -> Iterable[Finding]:
 def _automatic(case: Case, software: Software) -> Iterable[Finding]:
     answers = [proof for proof in case.proofs if proof.kind is ProofKind.BOUNCE and proof.arrival.reverse_path]
     if answers:
-        yield Finding("auto-reply", Severity.LOW, _target(case), tuple(p.arrival.file for p in answers), {"count": len(answers)})
+        yield Finding(
+            "auto-reply", Severity.LOW, _target(case), tuple(p.arrival.file for p in answers), {"count": len(answers)}
+        )
 
 
 def _outdated(case: Case, software: Software) -> Iterable[Finding]:
     if software.name.lower() != "sendmail":
         return
     digits = software.version.split("/")[0].split(".")
-    if len(digits) >= 2 and digits[0].isdigit() and digits[1].isdigit():
-        if (int(digits[0]), int(digits[1])) < _SENDMAIL_WITHOUT_CONTROL:
-            params: dict[str, str | int] = {"name": software.name, "version": software.version}
-            yield Finding("software-outdated", Severity.HIGH, _target(case), (), params)
+    known = len(digits) >= 2 and digits[0].isdigit() and digits[1].isdigit()
+    if known and (int(digits[0]), int(digits[1])) < _SENDMAIL_WITHOUT_CONTROL:
+        params: dict[str, str | int] = {"software": software.name, "version": software.version}
+        yield Finding("software-outdated", Severity.HIGH, _target(case), (), params)
 
 
 def _deferred(case: Case, software: Software) -> Iterable[Finding]:

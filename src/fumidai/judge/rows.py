@@ -75,7 +75,9 @@ def _weigh(
     outcome = _outcome(record, attempt)
     arrivals = [proof for proof in proofs if proof.kind is ProofKind.DELIVERY]
     if late_refusal and outcome.word is Word.ACCEPTED and not _ends_in_message(attempt):
-        outcome = Outcome(attempt.number, Word.NOT_APPLICABLE, outcome.stage, outcome.code, outcome.reply, Reason.LATE_REFUSAL)
+        outcome = Outcome(
+            attempt.number, Word.NOT_APPLICABLE, outcome.stage, outcome.code, outcome.reply, Reason.LATE_REFUSAL
+        )
     decoy = record.decoys.get(attempt.number)
     decoy_outcome = record.outcomes.get(decoy.number) if decoy is not None else None
     if arrivals:

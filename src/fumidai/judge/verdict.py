@@ -98,7 +98,9 @@ def _open(case: Case) -> Ruling | None:
     if not holes:
         return None
     if case.vantage.behind_nat and case.vantage.names_us_inside(case.seen):
-        return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TRUE_SOURCE_UNKNOWN, {"seen": case.seen[0], "count": len(holes)})
+        return Ruling(
+            Verdict.INCONCLUSIVE, VerdictReason.TRUE_SOURCE_UNKNOWN, {"seen": case.seen[0], "count": len(holes)}
+        )
     params: dict[str, str | int] = {"count": len(holes), "test": holes[0].row.id}
     if case.vantage.neighbour:
         params["neighbour"] = 1
@@ -124,7 +126,9 @@ def _accepts(case: Case) -> Ruling | None:
         return None
     token = next((t for item in promised for t in item.attempt.tokens.values()), "")
     params: dict[str, str | int] = {"count": len(promised), "test": promised[0].row.id, "token": token}
-    reason = VerdictReason.PROMISED if any(i.row.outcome.completed for i in promised) else VerdictReason.PROMISED_AT_RCPT
+    reason = (
+        VerdictReason.PROMISED if any(i.row.outcome.completed for i in promised) else VerdictReason.PROMISED_AT_RCPT
+    )
     return Ruling(Verdict.ACCEPTS, reason, params)
 
 
@@ -168,7 +172,11 @@ def _baseline(case: Case) -> Ruling | None:
     outcome = baseline.row.outcome
     reply = outcome.reply.decode("latin-1").strip()
     if outcome.word is Word.DEFERRED:
-        return Ruling(Verdict.INCONCLUSIVE, VerdictReason.DEFERRED, {"reply": reply, "count": len(case.standing(Standing.DEFERRED))})
+        return Ruling(
+            Verdict.INCONCLUSIVE,
+            VerdictReason.DEFERRED,
+            {"reply": reply, "count": len(case.standing(Standing.DEFERRED))},
+        )
     if outcome.reason in {Reason.TESTER_BLOCKED, Reason.CLIENT}:
         return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TESTER_BLOCKED, {"reply": reply})
     if _says_nothing_of_relaying(case, outcome):

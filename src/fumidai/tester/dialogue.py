@@ -93,6 +93,11 @@ class Dialogue:
         """Why the dialogue ended, where it did."""
         return self._lost
 
+    @property
+    def confused(self) -> bool:
+        """The peer gave more answers than it was asked for, outside a 421: answers and questions don't match."""
+        return any(reply.code != 421 for reply in self._surplus)
+
     async def greeting(self) -> Reply | Lost:
         """The whole greeting: nothing is said before its last line (RFC 5321 §3.1; postscreen's teaser)."""
         self.round_trips += 1

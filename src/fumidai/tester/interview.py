@@ -248,7 +248,8 @@ class Interview:
         return shared > self._opening * self.budget.errors
 
     def _asks_alone(self, attempt: Attempt) -> bool:
-        return attempt.test.own_session or self._losses.get(attempt.number, 0) >= _ISOLATE
+        odd = attempt.test.own_session or any(step.lines > 1 for step in attempt.script)
+        return odd or self._losses.get(attempt.number, 0) >= _ISOLATE
 
     def _own_turn(self, opened: Session | None) -> Attempt | None:
         """The next attempt that needs a session of its own, where that one is next; None for a shared session."""
@@ -257,7 +258,7 @@ class Interview:
                 if self._shared_waits():
                     return None
                 continue
-            if opened is None or not attempt.test.own_session:
+            if opened is None:
                 return self._waiting.pop(index)
         return None
 
@@ -308,7 +309,7 @@ class Interview:
 
     def _next_group(self, session: Session) -> list[Attempt]:
         """What else this session may be asked; little more is left to a fresh one, which costs less than waiting."""
-        if not session.dialogue.alive or self.stop.is_set():
+        if not session.dialogue.alive or session.dialogue.confused or self.stop.is_set():
             return []
         left = self.budget.errors - session.spent.errors
         shared = sum(not self._asks_alone(attempt) for attempt in self._waiting)
@@ -329,6 +330,11 @@ class Interview:
         """Ask a group in one write, then open again alone what was taken."""
         plain = [a for a in group if a.plain]
         readings = await ask_group(session, plain) if plain else {}
+        if session.dialogue.confused:
+            # More answers than questions: no telling which belongs to which. One by one, in a fresh session.
+            self.record.pipelining_broken = True
+            self._waiting[:0] = group
+            return
         taken: list[Attempt] = [a for a in group if not a.plain]
         lost = False
         for attempt in plain:

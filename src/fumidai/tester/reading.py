@@ -96,7 +96,9 @@ def _is_clean_part(attempt: Attempt, reason: Reason) -> bool:
     return reason is Reason.HELO and "helo" not in attempt.test.alters
 
 
-def _outcome(attempt: Attempt, word: Word, answer: Answer, reason: Reason | None, *, completed: bool = False) -> Outcome:
+def _outcome(
+    attempt: Attempt, word: Word, answer: Answer, reason: Reason | None, *, completed: bool = False
+) -> Outcome:
     return Outcome(
         attempt=attempt.number,
         word=word,

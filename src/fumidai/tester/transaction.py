@@ -22,7 +22,7 @@ from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.smtp import command
 from fumidai.smtp.data import stuff
 from fumidai.smtp.reply import Reply
-from fumidai.tester.dialogue import Line, Lost, LossKind
+from fumidai.tester.dialogue import Line, LossKind, Lost
 from fumidai.tester.message import Letterhead, compose
 from fumidai.tester.reading import Again, Reading, read_loss, read_refusal, read_taken
 from fumidai.tester.session import OpenFailure, Session, shake_hands
@@ -67,16 +67,18 @@ async def ask_group(session: Session, attempts: Sequence[Attempt]) -> dict[int, 
 
 def _read_pair(session: Session, attempt: Attempt, mail: Reply | Lost, rcpt: Reply | Lost) -> Reading:
     """Read the answers to MAIL and RCPT of a grouped attempt."""
-    for stage, reply in ((Stage.MAIL, mail), (Stage.RCPT, rcpt)):
-        if isinstance(reply, Lost):
-            return _lost(session, attempt, stage, reply)
-        session.spent.answered += 1
-        if not reply.positive:
-            # After a refused MAIL the RCPT is refused as out of sequence (RFC 5321 §3.3): two errors for the server.
-            if stage is Stage.MAIL and isinstance(rcpt, Reply):
-                session.spent.errors += 1
-            return _refused(session, attempt, stage, reply, pipelined=True)
-    assert isinstance(rcpt, Reply)
+    if isinstance(mail, Lost):
+        return _lost(session, attempt, Stage.MAIL, mail)
+    session.spent.answered += 1
+    if not mail.positive:
+        # RFC 5321 §3.3: the RCPT behind a refused MAIL is out of sequence, which is a second error for the server.
+        session.spent.errors += isinstance(rcpt, Reply)
+        return _refused(session, attempt, Stage.MAIL, mail, pipelined=True)
+    if isinstance(rcpt, Lost):
+        return _lost(session, attempt, Stage.RCPT, rcpt)
+    session.spent.answered += 1
+    if not rcpt.positive:
+        return _refused(session, attempt, Stage.RCPT, rcpt, pipelined=True)
     reading = read_taken(attempt, Answer(Stage.RCPT, rcpt.code, rcpt.raw, session.number, True), completed=False)
     return replace(reading, again=Again.ALONE) if sends(attempt) else reading
 
@@ -163,24 +165,31 @@ async def _say(
     return None
 
 
-async def _exchange(
-    course: Course, attempt: Attempt, steps: tuple[Step, ...], head: Letterhead
-) -> list[Reply | Lost]:
+async def _exchange(course: Course, attempt: Attempt, steps: tuple[Step, ...], head: Letterhead) -> list[Reply | Lost]:
     dialogue = course.session.dialogue
     if steps[0].kind is StepKind.MESSAGE:
         message = compose(attempt, head, steps[0].header_lines, time.time())
         course.session.transaction = False
         return [await dialogue.hand_over(stuff(message))]
     if steps[0].dribble:
-        return [await dialogue.dribble(Line(step.data, step.answers)) for step in steps]
-    lines = [Line(step.data, step.answers) for step in steps if step.kind is not StepKind.MESSAGE]
+        return [await dialogue.dribble(_line(step)) for step in steps]
+    lines = [_line(step) for step in steps if step.kind is not StepKind.MESSAGE]
     replies = await dialogue.ask_group(lines)
     # A message glued to its DATA is only sent where 354 came: DATA is never followed blindly (DESIGN §8).
     if steps[-1].kind is StepKind.MESSAGE:
         last = replies[-1]
         told = isinstance(last, Reply) and last.intermediate
-        replies.append(await dialogue.hand_over(stuff(compose(attempt, head, steps[-1].header_lines, time.time()))) if told else last)
+        replies.append(
+            await dialogue.hand_over(stuff(compose(attempt, head, steps[-1].header_lines, time.time())))
+            if told
+            else last
+        )
     return replies
+
+
+def _line(step: Step) -> Line:
+    """The step's line, with as many answers as a lax server may find lines in it."""
+    return Line(step.data, (step.answers[0], max(step.answers[1], step.lines)))
 
 
 async def _said_nothing(course: Course, attempt: Attempt, step: Step) -> Reading | None:
@@ -248,6 +257,8 @@ def _lost(session: Session, attempt: Attempt, stage: Stage, lost: Lost) -> Readi
 def _taken(session: Session, attempt: Attempt, course: Course) -> Reading:
     if course.reply is None:
         # A script without a deciding step that was taken: nothing was promised.
-        return Reading(Outcome(attempt.number, Word.UNTESTED, Stage.SETUP, reason=Reason.UNCLEAR, session=session.number))
+        return Reading(
+            Outcome(attempt.number, Word.UNTESTED, Stage.SETUP, reason=Reason.UNCLEAR, session=session.number)
+        )
     answer = Answer(course.stage, course.reply.code, course.reply.raw, session.number)
     return read_taken(attempt, answer, completed=course.completed)

@@ -34,7 +34,9 @@ class Site:
     sink6: IPv6Address | None
 
 
-def lay_ground(order: Order, site: Site, record: Record, learned: Learned, run: str, own_names: frozenset[str]) -> Ground:
+def lay_ground(
+    order: Order, site: Site, record: Record, learned: Learned, run: str, own_names: frozenset[str]
+) -> Ground:
     """The ground of one record."""
     source = ip_address(learned.source)
     return Ground(

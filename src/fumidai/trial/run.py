@@ -37,6 +37,7 @@ from fumidai.judge.vantage import Vantage
 from fumidai.net.resolver import Resolver
 from fumidai.net.route import source_towards
 from fumidai.policy.decide import decide
+from fumidai.policy.model import Policy, with_domains
 from fumidai.tester.budget import Budget
 from fumidai.tester.interview import Interview, Learned, Questions
 from fumidai.tester.message import Letterhead
@@ -45,7 +46,7 @@ from fumidai.tester.session import Manners
 from fumidai.trial.address import AddressRun, Asked, silent_ports
 from fumidai.trial.ground import Site, lay_ground
 from fumidai.trial.hosts import Host, find_hosts
-from fumidai.trial.identity import identify_ourselves
+from fumidai.trial.identity import identify_ourselves, literal
 from fumidai.trial.listener import RunListener
 from fumidai.trial.numbers import Numbers
 from fumidai.trial.order import Order
@@ -205,7 +206,9 @@ class Trial:
         rows = chosen if order.battery in _HISTORIC or order.tests else (*first, *rest)
         return Asked(ports, self._domains(), (order.battery, rows), ("quick", quick), inside)
 
-    def _interview(self, site: Site, pace: Pace, deadline: float, record: Record, entries: Sequence[Entry]) -> Interview:
+    def _interview(
+        self, site: Site, pace: Pace, deadline: float, record: Record, entries: Sequence[Entry]
+    ) -> Interview:
         head = Letterhead(site.identity.ehlo, "", self.name.id, str(record.endpoint))
         lockstep = record.battery == "maps"
         manners = Manners(site.identity.ehlo, self.order.source, self.order.patience, only_helo=lockstep)
@@ -228,7 +231,7 @@ class Trial:
         own = self._own_names[site.address]
         ground = lay_ground(self.order, site, record, learned, self.name.id, own)
         record.ground = ground
-        ask = partial(decide, self.order.policy)
+        ask = partial(decide, self._policy_at(site.address))
         first = self.numbers.reserve(3 + len(entries))
         asked = controls(ground, ask, self.numbers.mint, first, rcpt_only=not self.order.sending)
         attempts, inapplicable = expand(
@@ -238,14 +241,15 @@ class Trial:
         return Questions(asked if record.battery != "maps" else (), attempts, inapplicable)
 
     def _decoy(self, record: Record, attempt: Attempt) -> Attempt | None:
-        assert record.ground is not None
-        return decoy_for(attempt, record.ground, self.numbers.reserve(1))
+        return decoy_for(attempt, record.ground, self.numbers.reserve(1)) if record.ground else None
 
     def _skip(self, attempt: Attempt) -> bool:
         """With ``--first`` a family stops at its first delivered hole."""
         if not self.order.first_hole or attempt.control is not None:
             return False
-        delivered = {self._by_number[number].test.family for number in self.proofs.delivered() if number in self._by_number}
+        delivered = {
+            self._by_number[number].test.family for number in self.proofs.delivered() if number in self._by_number
+        }
         return attempt.test.family in delivered
 
     # -- proofs and judging -------------------------------------------------------------------------------------
@@ -265,8 +269,13 @@ class Trial:
 
     def _judge(self, record: Record) -> ResultEntry:
         vantage = self._vantage(record)
-        ask = partial(decide, self.order.policy)
+        ask = partial(decide, self._policy_at(record.endpoint.address))
         return judge(record, self.proofs.found, ask, vantage, interrupted=self.stop.is_set())
+
+    def _policy_at(self, address: Address) -> Policy:
+        """The declared policy, receiving also for what is the target's own anyway: its literal and its names."""
+        own = sorted(self._own_names.get(address, frozenset()))
+        return with_domains(self.order.policy, [literal(address), *own])
 
     def _vantage(self, record: Record) -> Vantage:
         known = tuple(a for host in self.hosts if host.name == record.endpoint.name for a in host.addresses)
