@@ -21,6 +21,7 @@ from fumidai.report.progress import (
     progress_line,
     promised_lines,
     proof_line,
+    putting_off_line,
     waiting_line,
 )
 from fumidai.report.voice import Voice
@@ -99,6 +100,10 @@ def test_each_test_has_its_number_and_what_it_met():
 
 def test_proofs_and_waiting():
     assert proof_line("pct-domain", "192.0.2.25", ENGLISH) == "  x pct-domain arrived from 192.0.2.25"
+    assert proof_line("pct-domain", "", ENGLISH, bounced=True) == "  ! a bounce of pct-domain came from ?"
+    assert putting_off_line(3, WINDOW_CLOSED, ENGLISH) == (
+        "3 tests put off by the server (4xx); asked again at 03:13:40 JST"
+    )
     assert waiting_line(2, WINDOW_CLOSED, ENGLISH) == (
         "2 promises open, proof window until 03:13:40 JST (Ctrl-C keeps what is here)"
     )

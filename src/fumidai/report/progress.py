@@ -126,10 +126,21 @@ def attempt_lines(
     return wrap(what, width, first=head, rest=" " * 6)
 
 
-def proof_line(name: str, peer: str, voice: Voice, *, glyphs: Glyphs = PLAIN) -> str:
-    """A proof came in."""
-    said = voice.say(N_("{test} arrived from {peer}"), test=name, peer=peer or "?")
-    return f"  {glyphs.delivered} {said}"
+def proof_line(name: str, peer: str, voice: Voice, *, glyphs: Glyphs = PLAIN, bounced: bool = False) -> str:
+    """A proof came in; `bounced`: it came back to the sender."""
+    text = N_("a bounce of {test} came from {peer}") if bounced else N_("{test} arrived from {peer}")
+    sign = glyphs.accepted if bounced else glyphs.delivered
+    return f"  {sign} {voice.say(text, test=name, peer=peer or '?')}"
+
+
+def putting_off_line(count: int, until: float, voice: Voice) -> str:
+    """Temporary refusals (4xx) will be asked again at `until`, in seconds since the epoch."""
+    return voice.ngettext(
+        "{count} test put off by the server (4xx); asked again at {time}",
+        "{count} tests put off by the server (4xx); asked again at {time}",
+        count,
+        time=voice.clock(until),
+    )
 
 
 def asking_line(voice: Voice) -> str:
