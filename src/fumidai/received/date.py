@@ -18,7 +18,14 @@ _DATE: Final = re.compile(
 )
 # RFC 5322 §4.3; JST is not in it, but stands alone in Japanese lines of its time.
 _ZONES: Final = {
-    **{"edt": -4, "est": -5, "cdt": -5, "cst": -6, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8},
+    "edt": -4,
+    "est": -5,
+    "cdt": -5,
+    "cst": -6,
+    "mdt": -6,
+    "mst": -7,
+    "pdt": -7,
+    "pst": -8,
     "jst": 9,
 }
 _READ_AT_MOST: Final = 200
