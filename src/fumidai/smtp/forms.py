@@ -3,8 +3,8 @@
 
 A rule gets the ``Parts`` of a text (``local@domain``, split at the last ``@`` outside quotes) and yields what a
 server that understands its form would read next: another text, or a place ``Away`` from mail. It looks at its own
-form alone; that forms nest is the business of ``readings``, which feeds results back in. Rules cost time linear
-in the text and yield a bounded number of results.
+form alone; that forms nest is the business of ``readings``, which feeds results back in. A rule yields no more
+results than its text has characters, and a few.
 
 Limits: conventions that no format fixes (``v_evil.test@``, ``v.at.evil.test@``) are no forms. Percent-encoded
 text needs no rule for ``%40``: the percent sign itself is one already; it is decoded all the same, for the name
@@ -18,15 +18,11 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 from fumidai.smtp.address import is_quoted, unquote
 from fumidai.smtp.literal import domain_key, literal_key, numeric_address, parse_address, parse_literal
-
-#: How many results one rule may yield.
-MAX_RESULTS: Final = 16
 
 
 class Form(StrEnum):
@@ -190,7 +186,7 @@ def _route(parts: Parts) -> Iterator[str | Away]:
         end = _after_route(parts.text)
         rest = parts.text[end:]
         yield rest
-        for hop in islice(parts.text[: end - 1].split(","), MAX_RESULTS):
+        for hop in parts.text[: end - 1].split(","):
             if hop.strip("@ "):
                 yield Away(rest, hop.strip("@ "))
 
@@ -219,8 +215,8 @@ def _double_at(parts: Parts) -> Iterator[str | Away]:
         yield parts.text[: ats[1]]
         if ats[0] == 0:
             yield parts.text[1:]
-    elif ats and not (parts.local and parts.domain):
-        yield parts.local or parts.domain
+    elif ats and not parts.local:
+        yield parts.domain
 
 
 def _literal(parts: Parts) -> Iterator[str | Away]:
@@ -312,7 +308,7 @@ def _list(parts: Parts) -> Iterator[str | Away]:
     text = parts.text
     places = _marks(text, ",;")
     if _is_open(parts) and places:
-        yield from _worth(islice(_cut(text, places), MAX_RESULTS))
+        yield from _worth(_cut(text, places))
 
 
 def _cut(text: str, places: list[int]) -> Iterator[str]:
@@ -320,16 +316,19 @@ def _cut(text: str, places: list[int]) -> Iterator[str]:
         yield text[begin + 1 : end]
 
 
+_SPACES: Final = re.compile(r"[ \t]+")
+
+
 def _space(parts: Parts) -> Iterator[str | Away]:
-    words = parts.text.split()
+    words = _SPACES.split(parts.text)
     if _is_open(parts) and words != [parts.text]:
         yield "".join(words)
-        yield from islice(_worth(iter(words)), MAX_RESULTS)
+        yield from _worth(iter(words))
 
 
 def _angle(parts: Parts) -> Iterator[str | Away]:
     if _is_open(parts) and re.search(r"[<>]", parts.text):
-        yield from islice(_worth(iter(re.split(r"[<>]", parts.text))), MAX_RESULTS)
+        yield from _worth(iter(re.split(r"[<>]", parts.text)))
 
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
@@ -342,7 +341,7 @@ def _comment(parts: Parts) -> Iterator[str | Away]:
             without = re.sub(r"[()]", "", parts.text)
             yield parts.text.partition("(")[0]
         yield without
-        yield from islice(_worth(found[0][1:-1] for found in _COMMENT.finditer(parts.text)), MAX_RESULTS)
+        yield from _worth(found[0][1:-1] for found in _COMMENT.finditer(parts.text))
 
 
 def _escape(parts: Parts) -> Iterator[str | Away]:
@@ -387,7 +386,7 @@ def _control(parts: Parts) -> Iterator[str | Away]:
     if _CONTROLS.search(parts.text):
         yield _CONTROLS.split(parts.text, maxsplit=1)[0]
         yield _CONTROLS.sub("", parts.text)
-        yield from islice(_worth(iter(_CONTROLS.split(parts.text))), MAX_RESULTS)
+        yield from _worth(iter(_CONTROLS.split(parts.text)))
 
 
 _DOT_RUN: Final = re.compile(r"\.\.+")

@@ -26,7 +26,7 @@ MAX_DOMAIN: Final = 255
 # ones; it can't be read as anything else, so it passes.
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 # RFC 5321 §4.1.3: General-address-literal = Standardized-tag ":" 1*dcontent.
-_TAGGED: Final = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
+_TAGGED: Final = re.compile(r"(?!ipv6:)[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{0,16}|0[0-7]{0,16}|[1-9][0-9]{0,15}")
 _IPV6_TAG: Final = "ipv6:"
 

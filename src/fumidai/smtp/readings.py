@@ -149,7 +149,7 @@ class _Search:
     def _push(self, text: str, forms: tuple[Form, ...]) -> None:
         if text in self._texts or not text:
             return
-        if len(text) > MAX_TEXT or len(forms) > MAX_DEPTH:
+        if len(text) > MAX_TEXT or len(forms) > MAX_DEPTH or len(self._texts) > 2 * MAX_TEXTS:
             self._cut = True
             return
         if not set(forms) <= self._routing:
