@@ -95,9 +95,30 @@ def with_tls() -> RunResult:
     return run(entry(V.CLOSED, R.ALL_REFUSED, (*refused(8), mailbox)), inside, waited=120)
 
 
+def crowded() -> RunResult:
+    """Two addresses, in the clear and inside STARTTLS, two domains, many holes, many findings."""
+    findings = (
+        Finding("lost-client-address", Severity.CRITICAL, "mail.a.com", (), {"seen": "10.0.0.1", "source": "x"}),
+        Finding("refused-but-delivered", Severity.CRITICAL, "mail.a.com", ("550 5.7.1 no way",), {"test": "pct-3"}),
+        Finding("postmaster-refused", Severity.MEDIUM, "mail.a.com", ("550 5.1.1 nobody",), {"domain": "a.com"}),
+        Finding("deferred-forever", Severity.LOW, "mail.a.com", ("451 4.7.1 later",), {"count": 2}),
+    )
+    tests = (*(row(n, f"pct-{n}", Word.DELIVERED) for n in range(1, 17)), *refused(9, 20))
+    places = [endpoint(a, tls=t) for a in ("192.0.2.25", "2001:db8::25") for t in (TlsState.CLEAR, TlsState.STARTTLS)]
+    return run(
+        *(
+            entry(V.OPEN, R.DELIVERED, tests, endpoint=place, domain=domain, findings=findings)
+            for place in places
+            for domain in ("a.com", "b.test")
+        ),
+        waited=120,
+    )
+
+
 CASES: dict[str, Callable[[], RunResult]] = {
     "open": open_run,
     "open-many": lambda: open_run(16),
+    "open-crowded": crowded,
     "open-lost-client-address": lost_client_address,
     "accepts": lambda: run(entry(V.ACCEPTS, R.PROMISED, (row(1, "plain-foreign", Word.ACCEPTED),)), waited=120),
     "accepts-at-rcpt": promised_at_rcpt,

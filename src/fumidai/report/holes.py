@@ -38,6 +38,9 @@ _PROMISED_RCPT = N_("promised at RCPT ({reply}), nothing was sent")
 _TAKEN = N_("taken ({reply}), nothing arrived: may be a mailbox of its own")
 _TAKEN_RCPT = N_("taken at RCPT ({reply}), nothing was sent: may be a mailbox of its own")
 _PLACES = N_("on {places}")
+_PLACES_AND_MORE = N_("on {places} and {count} more")
+
+_PLACES_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,18 @@ def hole_blocks(
     for hole in holes:
         what = _came_of_it(hole, voice, until, known)
         if places:
-            listed = ", ".join(str(entry.endpoint) for entry in hole.entries)
-            what = voice.listed([what, voice.say(_PLACES, places=listed)])
+            what = voice.listed([what, _where(hole, voice)])
         blocks.append(_block(hole, what, voice, glyphs, width))
     return blocks
+
+
+def _where(hole: Hole, voice: Voice) -> str:
+    """Address, port and TLS state, each once; more than three are counted."""
+    places = list(dict.fromkeys(str(entry.endpoint) for entry in hole.entries))
+    if len(places) <= _PLACES_NAMED:
+        return voice.say(_PLACES, places=", ".join(places))
+    named = places[: _PLACES_NAMED - 1]
+    return voice.say(_PLACES_AND_MORE, places=", ".join(named), count=len(places) - len(named))
 
 
 def _block(hole: Hole, what: str, voice: Voice, glyphs: Glyphs, width: int) -> list[Line]:

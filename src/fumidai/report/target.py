@@ -101,8 +101,8 @@ def counts_text(counts: dict[Word, int], voice: Voice) -> str:
 
 
 def place_lines(target: Target, voice: Voice, limit: int) -> list[str]:
-    """One line for each entry, at most `limit`; none where there is only one entry."""
-    if len(target.entries) < 2:
+    """One line for each entry, at most `limit`; none where there is only one entry or no room."""
+    if len(target.entries) < 2 or limit < 1:
         return []
     shown = target.entries[: limit if limit >= len(target.entries) else limit - 1]
     column = max(cells(str(entry.endpoint).partition("/")[0]) for entry in target.entries)

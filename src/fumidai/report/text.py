@@ -100,6 +100,8 @@ class Amount:
     untold: int
 
 
+# What one target of several gets.
+_ONE_OF_MANY = Amount(3, 2, 4, False, 99)
 _EVERYTHING = Amount(10**6, 10**6, 10**6, True, 10**6)
 # Thinned out in this order until it fits: long lists first, then what can be read elsewhere.
 _AMOUNTS = (
@@ -110,6 +112,7 @@ _AMOUNTS = (
     Amount(2, 1, 3, False, 4),
     Amount(2, 1, 2, False, 2),
     Amount(1, 1, 2, False, 2),
+    Amount(1, 1, 0, False, 1),
 )
 
 
@@ -152,7 +155,7 @@ def _body(result: RunResult, cures: Sequence[CureText], page: Page) -> list[Line
         lines += [*_table(targets, page), Line()]
         for target in targets:
             if target.verdict is not V.CLOSED or page.verbose:
-                lines += _block(target, result, cures, page, _AMOUNTS[-5] if not page.verbose else _EVERYTHING)
+                lines += _block(target, result, cures, page, _EVERYTHING if page.verbose else _ONE_OF_MANY)
     else:
         lines += [*plain(wrap(page.voice.say(N_("Nothing was asked.")), page.width)), Line()]
     if page.verbose:
@@ -192,7 +195,8 @@ def _head(target: Target, result: RunResult, page: Page) -> list[Line]:
 
 def _evidence(target: Target, result: RunResult, page: Page, amount: Amount) -> list[Line]:
     voice = page.voice
-    lines = plain(place_lines(target, voice, amount.places))
+    places = place_lines(target, voice, amount.places)
+    lines = plain([line for place in places for line in wrap(place.strip(), page.width, first="  ", rest="      ")])
     holes = holes_of(target.entries)
     shown = holes[: amount.holes]
     several = len(target.entries) > 1
@@ -272,7 +276,7 @@ def _quoted_lines(finding: Finding, page: Page) -> list[Line]:
 def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount) -> list[Line]:
     mine = [cure for cure in cures if cure.target in ("", target.name)]
     lines = cure_lines(mine, page.voice, page.width, commands=amount.commands)
-    if mine and page.again:
+    if page.again and target.verdict in (V.OPEN, V.REFLECTS, V.ACCEPTS):
         lines += plain([pad(page.voice.say(N_("Prove:")), 8) + page.voice.show(page.again)])
     return lines
 

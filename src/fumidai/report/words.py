@@ -56,4 +56,5 @@ REASONS: dict[Reason, str] = {
     Reason.NOT_RUN_YET: N_("not part of this version"),
     Reason.FIRST_HOLE: N_("the family had its hole already (--first)"),
     Reason.SAME_QUESTION: N_("same question as another test"),
+    Reason.NO_STATE: N_("the server can't be brought into that state"),
 }
