@@ -113,7 +113,9 @@ def proof_of(attempt: Attempt, kind: ProofKind = ProofKind.DELIVERY, recipient: 
     token = make_token(KEY, RUN, attempt.number, role)
     to = recipient or f"{token}@proof.test"
     reverse = "x@a.test" if kind is ProofKind.DELIVERY else ""
-    arrival = Arrival(f"proofs/{attempt.number}", 1.0, str(TARGET), "mail.a.test", reverse, (to,), b"Subject: x\r\n\r\n")
+    arrival = Arrival(
+        f"proofs/{attempt.number}", 1.0, str(TARGET), "mail.a.test", reverse, (to,), b"Subject: x\r\n\r\n"
+    )
     return Proof(attempt.number, token, kind, Where.ENVELOPE, to, arrival)
 
 

@@ -221,7 +221,7 @@ def test_interrupted_and_time_up_are_named() -> None:
 
 
 def test_a_row_that_ends_at_rcpt_does_not_apply_to_a_server_that_refuses_late() -> None:
-    record = new_record(tests=("plain-foreign", "scope-parent", "pct-domain"))
+    record = new_record(tests=("plain-foreign", "scope-suffix", "pct-domain"))
     for number in record.attempts:
         refuse(record, number, Reason.CONTENT, Stage.MESSAGE)
     ends_at_rcpt = next(n for n, a in record.attempts.items() if len(a.script) == 2)

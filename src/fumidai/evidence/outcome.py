@@ -74,6 +74,7 @@ class Reason(StrEnum):
     NOT_RUN_YET = "not-run-yet"
     FIRST_HOLE = "first-hole"
     SAME_QUESTION = "same-question"
+    NO_STATE = "no-state"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from fumidai.evidence.transcript import Direction
 from fumidai.evidence.vantage import plain
 from fumidai.net.route import IpAddress, family_of, has_route
 from fumidai.net.tls import TlsFailure, TlsFilter, TlsResult, ssl_words
-from fumidai.net.wire import BufferedWire, PlainWire, ReadTimeout, new_wire
+from fumidai.net.wire import ReadTimeout, Wire, new_wire
 
 # fmt: off
 __all__ = [
@@ -112,7 +112,7 @@ class Connection:
     )
     # fmt: on
 
-    def __init__(self, wire: BufferedWire | PlainWire, started: float, on_bytes: Recorder | None = None) -> None:
+    def __init__(self, wire: Wire, started: float, on_bytes: Recorder | None = None) -> None:
         self.local_address, self.local_port = _end(wire.end("sockname"))
         self.peer_address, self.peer_port = _end(wire.end("peername"))
         self.on_bytes = on_bytes

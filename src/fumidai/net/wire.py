@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Final
 
 #: Bytes kept unread before the peer is held back.
@@ -49,9 +50,14 @@ class Wire:
         lost: the transport is gone; nothing can be sent any more.
     """
 
-    __slots__ = ("_buffer", "_closed", "_drain", "_loop", "_paused", "_reader", "error", "lost", "over", "transport")
+    # fmt: off
+    __slots__ = (
+        "_buffer", "_closed", "_drain", "_loop", "_opened", "_paused", "_reader", "error", "lost", "over", "transport",
+    )
+    # fmt: on
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, opened: Opened | None = None) -> None:
+        self._opened = opened
         self.transport: asyncio.Transport | None = None
         self.over = False
         self.lost = False
@@ -69,6 +75,9 @@ class Wire:
         """The connection stands."""
         self.transport = transport
         transport.set_write_buffer_limits(high=SEND_HIGH_WATER)
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            opened(self)
 
     def arrived(self, data: bytes | memoryview) -> None:
         """Bytes came."""
@@ -245,9 +254,17 @@ class PlainWire(Wire, asyncio.Protocol):
         self.release_writing()
 
 
-def new_wire(loop: asyncio.AbstractEventLoop) -> BufferedWire | PlainWire:
-    """The kind of wire that is cheapest on this loop."""
-    return PlainWire(loop) if type(loop).__module__.startswith("uvloop") else BufferedWire(loop)
+Opened = Callable[[Wire], None]
+
+
+def new_wire(loop: asyncio.AbstractEventLoop, opened: Opened | None = None) -> BufferedWire | PlainWire:
+    """The kind of wire that is cheapest on this loop.
+
+    Args:
+        opened: told once the connection stands (for connections that others open to us).
+    """
+    kind = PlainWire if type(loop).__module__.startswith("uvloop") else BufferedWire
+    return kind(loop, opened)
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 from fumidai.battery.attempt import Attempt, ControlKind
 from fumidai.battery.row import RowClass
+from fumidai.smtp.address import Path, parse_path
+from fumidai.smtp.literal import numeric_address
 
 #: Errors a session may cause: one below the ten after which Postfix answers each command a second later.
 FIRST_ERRORS = 9
@@ -123,6 +125,16 @@ class Budget:
         """
         if attempt.control is ControlKind.POSTMASTER:
             return 0, 0
-        errors = 2 if self.mail_refused and "sender" in attempt.test.alters else 1
+        doubtful = self.mail_refused and "sender" in attempt.test.alters
+        errors = 2 if doubtful or _odd_sender(attempt) else 1
         rude = attempt.test.row_class is RowClass.MALFORMED or attempt.test.family in self.rude
         return errors, int(rude)
+
+
+def _odd_sender(attempt: Attempt) -> bool:
+    """A reverse-path that a server may refuse for its form alone (RFC 5321 §4.1.2)."""
+    raw = attempt.request.reverse_path
+    parsed = parse_path(raw) if isinstance(raw, bytes) else None
+    if not isinstance(parsed, Path):
+        return raw != b"<>"
+    return bool(parsed.route) or numeric_address(parsed.domain) is not None

@@ -179,8 +179,7 @@ class Dialogue:
         return self._loss() if fewest else Lost(LossKind.NOT_GIVEN)
 
     async def _maybe_more(self) -> None:
-        self._surplus.clear()
-        if self._lost is None:
+        if self._lost is None and not self._surplus:
             await self._receive(GRACE, silence_is_loss=False)
 
     async def _receive(self, patience: float, *, silence_is_loss: bool = True) -> None:

@@ -243,11 +243,11 @@ def _refused(session: Session, attempt: Attempt, stage: Stage, reply: Reply, *, 
 
 
 def _setup_refused(session: Session, attempt: Attempt, reply: Reply) -> Reading:
-    """A step that had to be taken was not: the row has no meaning here, unless the refusal was temporary."""
+    """A step that had to be taken was not: the server can't be brought into the row's state, which is no hole."""
     reading = _refused(session, attempt, Stage.SETUP, reply, pipelined=False)
-    if reading.again is not None:
+    if reading.again is not None or reading.outcome.word is Word.UNTESTED:
         return reading
-    return Reading(replace(reading.outcome, word=Word.UNTESTED))
+    return Reading(replace(reading.outcome, word=Word.NOT_APPLICABLE, reason=Reason.NO_STATE))
 
 
 def _lost(session: Session, attempt: Attempt, stage: Stage, lost: Lost) -> Reading:

@@ -238,6 +238,7 @@ class Trial:
             entries, ground, ask, self.numbers.mint, first + 3, rcpt_only=not self.order.sending
         )
         self._by_number.update({attempt.number: attempt for attempt in (*asked, *attempts)})
+        self.proofs.one_address |= {a.number for a in attempts if a.mail_from == a.rcpt_to}
         return Questions(asked if record.battery != "maps" else (), attempts, inapplicable)
 
     def _decoy(self, record: Record, attempt: Attempt) -> Attempt | None:

@@ -32,6 +32,7 @@ class Proofs:
         key, run: which tokens are ours.
         found: in the order of their arrival.
         on_proof: told of each.
+        one_address: attempts whose sender and recipient are one address.
     """
 
     key: TokenKey
@@ -39,6 +40,7 @@ class Proofs:
     on_proof: Callable[[Proof], None]
     on_arrival: Callable[[Arrival], None] = lambda arrival: None
     found: list[Proof] = field(default_factory=list)
+    one_address: set[int] = field(default_factory=set)
     _files: set[str] = field(default_factory=set)
 
     def take(self, arrival: Arrival) -> None:
@@ -46,7 +48,7 @@ class Proofs:
         if arrival.file in self._files:
             return
         self._files.add(arrival.file)
-        proofs = read_proof(self.key, self.run, arrival)
+        proofs = read_proof(self.key, self.run, arrival, one_address=self.one_address)
         if proofs:
             self.on_arrival(arrival)
         for proof in proofs:
