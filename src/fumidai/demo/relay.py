@@ -13,7 +13,7 @@ Limits: no queue (a next hop that is down loses the message), no bounces, no TLS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from ipaddress import IPv4Address, IPv6Address
@@ -80,7 +80,7 @@ class OldRelay:
     taken: int = 0
 
     def route(self, path: bytes) -> Reading:
-        """The mailbox that this server reads out of a recipient: the first that is not its own, else the standard one."""
+        """The mailbox it reads out of a recipient: the first that is not its own, else the standard one."""
         found = readings(path, UNDERSTOOD)
         standard = found[0] if found else Reading("", "")
         if not self.is_local(standard):
@@ -180,8 +180,6 @@ class RelaySession:
     def _received(self, queue_id: str) -> bytes:
         hello = self.machine.hello.name if self.machine.hello else "unknown"
         date = formatdate(self.relay.clock(), localtime=True)
-        line = f"Received: from {hello} ([{self.peer}]) by {self.relay.name} ({self.relay.version}) with SMTP id {queue_id}; {date}"
+        by = f"{self.relay.name} ({self.relay.version}) with SMTP id {queue_id}"
+        line = f"Received: from {hello} ([{self.peer}]) by {by}; {date}"
         return line.encode("latin-1", "replace") + b"\r\n"
-
-
-NextHop = Mapping[str, tuple[IPv4Address | IPv6Address, int]]
