@@ -23,8 +23,9 @@ from fumidai.report.voice import Voice
 from fumidai.report.width import cells, pad, wrap
 from fumidai.texts import N_
 
-_NAME_WIDTH = 16
+_NAME_WIDTH = 14
 _INDENT = " " * (4 + _NAME_WIDTH + 1)
+_LOW = " " * 6
 
 _ARRIVED = N_("arrived at {time} from {peer}")
 _ARRIVED_NAMED = N_("arrived at {time} from {peer} ({who})")
@@ -115,7 +116,10 @@ def _block(hole: Hole, what: str, voice: Voice, glyphs: Glyphs, width: int) -> l
     head = f"  {sign} {pad(name, _NAME_WIDTH)} "
     said = voice.show(raw(said_lines(hole.row)))
     ink = OF_WORD[Word.DELIVERED if hole.word is Word.DELIVERED else Word.ACCEPTED]
-    lines = headed(wrap(said, width, first=head, rest=_INDENT), ink, 2, 2 + len(sign))
+    if cells(head) + cells(said) <= width:
+        lines = headed([head + said], ink, 2, 2 + len(sign))
+    else:  # an address is easier to read and to copy where it stands on a line of its own
+        lines = headed([head.rstrip()], ink, 2, 2 + len(sign)) + plain(wrap(said, width, first=_LOW, rest=_LOW))
     return lines + plain(wrap(what, width, first=_INDENT, rest=_INDENT))
 
 
@@ -184,8 +188,3 @@ def reply_line(row: TestRow, voice: Voice, limit: int = 160) -> str:
     if lines:
         return voice.show(b" / ".join(line.strip() for line in lines), limit)
     return str(row.outcome.code) if row.outcome.code else voice.say(N_("no reply"))
-
-
-def name_column(names: Sequence[str]) -> int:
-    """Width of a column of names: the longest, but not more than a third of a usual screen."""
-    return min(26, max((cells(name) for name in names), default=0))

@@ -46,13 +46,13 @@ from fumidai.texts import N_, Language
 
 V, R = Verdict, VerdictReason
 
+# Findings whose rows stand in the evidence, each with its line.
+_SAID_BY_EVIDENCE = frozenset({"open-relay", "promised-to-relay"})
+
 # Findings that say no more than the verdict's own sentence does.
 _SAID_BY_VERDICT: dict[VerdictReason, frozenset[str]] = {
-    R.DELIVERED: frozenset({"open-relay"}),
-    R.LOST_CLIENT_ADDRESS: frozenset({"open-relay", "lost-client-address"}),
+    R.LOST_CLIENT_ADDRESS: frozenset({"lost-client-address"}),
     R.BOUNCED: frozenset({"reflects-backscatter"}),
-    R.PROMISED: frozenset({"promised-to-relay"}),
-    R.PROMISED_AT_RCPT: frozenset({"promised-to-relay"}),
     R.POSTMASTER_REFUSED: frozenset({"postmaster-refused"}),
     R.TESTER_BLOCKED: frozenset({"tester-blocked"}),
     R.TLS_FAILED: frozenset({"starttls-failed"}),
@@ -234,7 +234,7 @@ def _advice(target: Target, page: Page) -> list[Line]:
 def _findings(target: Target, result: RunResult, page: Page, amount: Amount) -> list[Line]:
     """What the judge found beyond the verdict, each with its evidence quoted."""
     own = [finding for entry in target.entries for finding in entry.findings]
-    said = _SAID_BY_VERDICT.get(target.lead.verdict_reason, frozenset())
+    said = _SAID_BY_VERDICT.get(target.lead.verdict_reason, frozenset()) | _SAID_BY_EVIDENCE
     lines: list[Line] = []
     blocks: dict[str, list[Line]] = {}
     for finding in worst_first((*own, *result.findings)):
