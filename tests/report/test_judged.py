@@ -92,3 +92,9 @@ def test_a_bounce():
 
 def test_the_reply_that_turned_us_away_is_quoted():
     assert "  | 554 go away\n" in check(failed(Failure.TURNED_AWAY))
+
+
+def test_the_reason_why_tls_failed_is_quoted():
+    record = failed(Failure.TLS_FAILED)
+    record.tls_failure = "wrong version number"
+    assert "  | wrong version number\n" in check(record)

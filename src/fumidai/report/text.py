@@ -214,13 +214,13 @@ def _evidence(target: Target, result: RunResult, page: Page, amount: Amount) -> 
 def _quote(entry: Entry, page: Page) -> list[Line]:
     """The one reply on which an inconclusive verdict rests, set apart as the server's own words."""
     wanted = _QUOTED.get(entry.verdict_reason)
-    given = str(entry.verdict_params.get("reply", ""))
+    given = str(entry.verdict_params.get("reply") or entry.verdict_params.get("detail") or "")
     rows = [row for row in (*entry.controls, *entry.tests) if wanted and wanted in row.id and row.outcome.reply]
     if rows:
         said = page.voice.show(raw(said_lines(rows[0]))) if wanted == "plain-foreign" else rows[0].id
         reply = reply_line(rows[0], page.voice, 300)
         return plain(wrap(f"{said}: {reply}", page.width, first="  | ", rest="  | "))
-    if wanted and given:
+    if given and (wanted or entry.verdict_reason is R.TLS_FAILED):
         said = " / ".join(given.split("\r\n"))
         return plain(wrap(page.voice.show(raw(said), 300), page.width, first="  | ", rest="  | "))
     return []

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from fumidai.evidence.outcome import Outcome, Reason, Word
 from fumidai.evidence.result import Entry, TestRow
+from fumidai.evidence.verdict import Verdict
 from fumidai.report.holes import like_decoy
 from fumidai.report.voice import Voice
 from fumidai.report.words import REASONS
@@ -79,7 +80,8 @@ def _meaning(controls: Sequence[TestRow]) -> str:
 def untold_lines(entries: Sequence[Entry], voice: Voice) -> list[str]:
     """What could not be told, one sentence each."""
     rows = [row for entry in entries for row in entry.tests]
-    asked = [row for row in rows if row.word is not Word.NOT_APPLICABLE]
+    reached = [row for entry in entries if entry.verdict is not Verdict.UNREACHABLE for row in entry.tests]
+    asked = [row for row in reached if row.word is not Word.NOT_APPLICABLE]
     lines = _allowed(rows, voice) + _unanswered(asked, voice) + _left_out(rows, voice)
     seen = {entry.client_address_seen for entry in entries if entry.client_address_seen}
     if any(entry.client_address_seen == entry.source for entry in entries) and len(seen) == 1:
