@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -30,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "fumidai"
 FOLDER = SOURCE / "texts" / "locale" / "ja" / "LC_MESSAGES"
 PO, MO = FOLDER / "fumidai.po", FOLDER / "fumidai.mo"
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+# What marks a text, and how many of its first arguments are texts.
+MARKS = {"_": 1, "N_": 1, "gettext": 1, "ngettext": 2}
 HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Japanese texts of fumidai. Written, not translated word by word."
 # The errors that a user can cause. What is broken in ourselves (exit code 70) is told in English, as it is reported.
 ERRORS = {
@@ -45,22 +45,42 @@ EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
 def collect() -> Catalog:
     """Every text marked in the source, with the files that it stands in."""
     found = Catalog(fuzzy=False, creation_date=EPOCH)
-    texts = extract_from_dir(
-        SOURCE, method_map=[("**.py", "python")], keywords=KEYWORDS, comment_tags=("Translators:",)
-    )
-    for name, line, text, comments, context in texts:
-        found.add(text, None, [(f"src/fumidai/{name}", line)], auto_comments=comments, context=context)
     for path in sorted(SOURCE.rglob("*.py")):
-        for said in error_texts(path.read_text(encoding="utf-8")):
-            if isinstance(said, ast.Constant) and said.value:
-                found.add(str(said.value), None, [(str(path.relative_to(ROOT)), said.lineno)])
+        source = path.read_text(encoding="utf-8")
+        for line, text in [*marked_texts(source), *error_texts(source)]:
+            found.add(text, None, [(path.relative_to(ROOT).as_posix(), line)])
     return found
 
 
-def error_texts(source: str) -> list[ast.expr]:
-    """What our errors are given to say: their first argument and their `mend`."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    ours = [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) in ERRORS]
+def calls(source: str) -> list[tuple[str, ast.Call]]:
+    """Every call in a source, with the name of what is called.
+
+    The syntax tree is read, not the tokens: before Python 3.12 a call inside an f-string is no token of its own.
+    """
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [(str(getattr(node.func, "id", getattr(node.func, "attr", ""))), node) for node in nodes]
+
+
+def marked_texts(source: str) -> list[tuple[int, str | tuple[str, ...]]]:
+    """Line and text of everything that is marked; both forms of a plural."""
+    found: list[tuple[int, str | tuple[str, ...]]] = []
+    for name, call in calls(source):
+        forms = [said.value for said in call.args[: MARKS.get(name, 0)] if isinstance(said, ast.Constant)]
+        texts = tuple(form for form in forms if isinstance(form, str) and form)
+        if texts and len(texts) == MARKS[name]:
+            found.append((call.lineno, texts if len(texts) > 1 else texts[0]))
+    return found
+
+
+def error_texts(source: str) -> list[tuple[int, str]]:
+    """Line and text of what our errors are given to say."""
+    said = [text for text in told(source) if isinstance(text, ast.Constant)]
+    return [(text.lineno, text.value) for text in said if isinstance(text.value, str) and text.value]
+
+
+def told(source: str) -> list[ast.expr]:
+    """What our errors are given to say, as it stands: their first argument and their `mend`."""
+    ours = [call for name, call in calls(source) if name in ERRORS]
     mends = [keyword.value for call in ours for keyword in call.keywords if keyword.arg == "mend"]
     return [*(text for call in ours for text in call.args[:1]), *mends]
 

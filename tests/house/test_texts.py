@@ -83,7 +83,7 @@ def test_a_mark_changes_nothing() -> None:
 
 def unreadable(source: str) -> list[int]:
     """Lines where an error is given a text that no catalogue can hold: filled in before it is translated."""
-    return [said.lineno for said in texts.error_texts(source) if isinstance(said, (ast.JoinedStr, ast.BinOp))]
+    return [said.lineno for said in texts.told(source) if isinstance(said, (ast.JoinedStr, ast.BinOp))]
 
 
 def test_no_error_is_filled_in_before_it_is_translated() -> None:
@@ -104,5 +104,22 @@ def test_no_error_is_filled_in_before_it_is_translated() -> None:
     ],
 )
 def test_texts_of_errors_are_collected(source: str, collected: list[str], wrong: list[int]) -> None:
-    assert [said.value for said in texts.error_texts(source) if isinstance(said, ast.Constant)] == collected
+    assert [text for _, text in texts.error_texts(source)] == collected
     assert unreadable(source) == wrong
+
+
+@pytest.mark.parametrize(
+    ("source", "collected"),
+    [
+        ('_("one")', ["one"]),
+        ('N_("one " "and more")', ["one and more"]),
+        ('voice.gettext("one")', ["one"]),
+        ('ngettext("{n} test", "{n} tests", n)', [("{n} test", "{n} tests")]),
+        ("f'{say(N_(\"one\"))} more'", ["one"]),
+        ("_(name)", []),
+        ('_("")', []),
+        ('print("one")', []),
+    ],
+)
+def test_marked_texts_are_collected(source: str, collected: list[str | tuple[str, ...]]) -> None:
+    assert [text for _, text in texts.marked_texts(source)] == collected
