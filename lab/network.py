@@ -18,6 +18,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,9 @@ def join(place: Place, host: Host) -> None:
     make_namespace(own)
     set_sysctls(own, *SYSCTLS)
     port = "p" + host.v4.replace("203.0.113.", "n").replace("198.51.100.", "f").replace("192.0.2.", "v")
+    # A namespace removed a moment ago may still hold the other end: the kernel takes its time.
+    with suppress(LabError):
+        run("ip", "-n", router, "link", "del", port)
     via4, via6 = host.gateways
     run("ip", "-n", router, "-batch", "-", text=(
         f"link add {port} type veth peer name eth0 netns {own}\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.command import run, start
 from lab.errors import LabError
 from lab.images import image_layer
-from lab.network import DNS_V4, Host, end_processes, join, pids, remove_namespace
+from lab.network import DNS_V4, Host, join, pids, remove_namespace
 from lab.place import NETNS, SOURCE, Place
 from lab.servers import Server
 
@@ -85,7 +85,8 @@ def renew_room(place: Place, server: Server) -> None:
     namespace = place.namespace(server.name)
     if not (NETNS / namespace).exists():
         raise LabError(f"{server.name} is not up")
-    end_processes(namespace)
+    remove_namespace(namespace)
+    join(place, host_of(server))
     enter(place, server)
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Haraka over the server's folder of config/ and plugins/.
 . /lab/begin.sh
-# It opens one socket for each family, which only works when an IPv6 socket is no IPv4 one as well.
-echo 1 > /proc/sys/net/ipv6/bindv6only
-mkdir -p /srv/haraka
+# Haraka writes a folder of its defaults, which the server's files then replace.
+/opt/haraka/node_modules/.bin/haraka -i /srv/haraka > /dev/null
 cp -R /lab/config/. /srv/haraka/
 echo "$hostname" > /srv/haraka/config/me
 exec /opt/haraka/node_modules/.bin/haraka -c /srv/haraka
