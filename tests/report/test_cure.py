@@ -45,6 +45,16 @@ def test_a_command_is_never_broken():
     assert f"          {command}" in texts([CureText(Urgency.MEND, "Mend.", (command,))], width=60)
 
 
+def test_proving_stands_between_clearing_and_telling():
+    cures = [CureText(Urgency.TELL, "answer them"), CureText(Urgency.CLEAR, "clear it")]
+    lines = [line.text for line in cure_lines(cures, Voice(), 80, commands=True, again="fumidai test m.a.com")]
+    assert lines == ["Then:   clear it", "Prove:  fumidai test m.a.com", "Tell:   answer them"]
+
+
+def test_braces_of_a_configuration_are_no_fields():
+    assert texts([CureText(Urgency.MEND, "take ${local_part} out")]) == ["Mend:   take ${local_part} out"]
+
+
 def test_japanese_labels_keep_the_column():
     lines = texts([CureText(Urgency.NOW, "a"), CureText(Urgency.MEND, "b")], language="ja")
     assert [cells(line) for line in lines] == [9, 9]

@@ -58,8 +58,20 @@ class CureText:
     target: str = ""
 
 
-def cure_lines(cures: Sequence[CureText], voice: Voice, width: int, *, commands: bool) -> list[Line]:
-    """The cures in order, each under its label; `commands`: with what can be pasted."""
+def cure_lines(cures: Sequence[CureText], voice: Voice, width: int, *, commands: bool, again: str = "") -> list[Line]:
+    """The cures in order, each under its label.
+
+    Args:
+        commands: with what can be pasted.
+        again: the command that proves it mended, "" for none; it stands before what to tell others.
+    """
+    first = [cure for cure in cures if cure.urgency is not Urgency.TELL]
+    last = [cure for cure in cures if cure.urgency is Urgency.TELL]
+    prove = [Line(pad(voice.say(_LABELS[Urgency.PROVE]), 8) + voice.show(again))] if again else []
+    return [*_labelled(first, voice, width, commands), *prove, *_labelled(last, voice, width, commands)]
+
+
+def _labelled(cures: Sequence[CureText], voice: Voice, width: int, commands: bool) -> list[Line]:
     lines: list[Line] = []
     said = page = ""
     for cure in sorted(cures, key=lambda cure: _ORDER.index(cure.urgency)):

@@ -275,10 +275,8 @@ def _quoted_lines(finding: Finding, page: Page) -> list[Line]:
 
 def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount) -> list[Line]:
     mine = [cure for cure in cures if cure.target in ("", target.name)]
-    lines = cure_lines(mine, page.voice, page.width, commands=amount.commands)
-    if page.again and target.verdict in (V.OPEN, V.REFLECTS, V.ACCEPTS):
-        lines += plain([pad(page.voice.say(N_("Prove:")), 8) + page.voice.show(page.again)])
-    return lines
+    again = page.again if target.verdict in (V.OPEN, V.REFLECTS, V.ACCEPTS) else ""
+    return cure_lines(mine, page.voice, page.width, commands=amount.commands, again=again)
 
 
 def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:

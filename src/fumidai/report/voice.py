@@ -74,7 +74,8 @@ class Voice:
         return self.language if self.language == "en" or self.encodable("踏み台") else "en"
 
     def _fill(self, text: str, fields: Mapping[str, object]) -> str:
-        return text.format(**{name: self._field(value) for name, value in fields.items()})
+        # A text without fields may hold braces of its own, such as a cure that quotes a configuration.
+        return text.format(**{name: self._field(value) for name, value in fields.items()}) if fields else text
 
     def _field(self, value: object) -> str:
         if isinstance(value, bytes):
