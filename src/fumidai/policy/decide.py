@@ -147,7 +147,8 @@ def _relaying(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision:
         return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
     if grounds[0] is None and right is None:
         return _not_ours(case, path)
-    reading = lost or found[grounds.index(None)]
+    # To somebody who may send anywhere only what nobody can follow is an objection; to others the first foreign one.
+    reading = lost if right is not None and lost is not None else found[grounds.index(None)]
     if reading.unresolvable:
         return by_rule(Rule.UNRESOLVABLE_RECIPIENT, recipient=shown(path.raw))
     other = f"{reading.scheme}:{reading.local_part}" if reading.scheme else reading.mailbox

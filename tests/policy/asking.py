@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of this room share: a stranger who asks, a policy in a few words, and strategies for both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from hypothesis import strategies as st
+
+from fumidai.policy.access import AccessMap, Kind, RightSide, access_key
+from fumidai.policy.model import OnFailure, Policy, policy_for_domains
+from fumidai.policy.read import read_policy
+from fumidai.policy.request import UNKNOWN, Fact, Request
+from fumidai.smtp.forms import ALL, Form
+
+STRANGER = ip_address("203.0.113.9")
+
+
+def ask(recipient: bytes | str, **parts: Any) -> Request:
+    """A stranger with nothing to hide who names one recipient; parts replace his."""
+    raw = recipient.encode() if isinstance(recipient, str) else recipient
+    asked = Request(STRANGER, None, "pc", False, None, b"<s@sender.test>", raw)
+    return replace(asked, **parts)
+
+
+def with_access(table: dict[str, str], *domains: str, **parts: Any) -> Policy:
+    """A policy with this access table, as a file would have it."""
+    lines = "\n".join(f"{key!r} = {value!r}" for key, value in table.items())
+    policy, _ = read_policy(f"[access]\n{lines}\n", "test.toml")
+    return replace(policy_for_domains(domains or ["a.com"]), access=policy.access, **parts)
+
+
+# Few names, so that keys, patterns and addresses meet often.
+DOMAINS = st.sampled_from(["a.com", "b.a.com", "evil.test", "x.evil.test", "test", "com", "[192.0.2.1]"])
+LOCAL_PARTS = st.sampled_from(["u", "u+d", "postmaster", "v%evil.test", "evil.test!u", '"v@evil.test"', '"u"', "|sh"])
+RECIPIENTS = st.one_of(
+    st.sampled_from([b"<u@a.com>", b"<u@evil.test>"]),
+    st.builds(lambda local, domain: f"<{local}@{domain}>".encode(), LOCAL_PARTS, DOMAINS),
+    st.sampled_from([b"<postmaster>", b"<u>", b"<>", b"<@b.a.com:u@a.com>", b"<u@a.com", b"<IMCEAEX-x@a.com>"]),
+)
+CLIENTS = st.sampled_from(
+    [ip_address(text) for text in ("192.0.2.1", "192.0.2.9", "203.0.113.9", "2001:db8::1", "::ffff:192.0.2.1")]
+)
+NAMES = st.one_of(st.none(), st.sampled_from(["mail.evil.test", "evil.test", "mx.a.com", "a.com"]))
+SENDERS = st.sampled_from([b"<>", b"<u@evil.test>", b"<u+d@a.com>", b'<"u"@x.evil.test>', b"<u>", b"<u@b@evil.test>"])
+USERS = st.one_of(st.none(), st.sampled_from(["alice", "bob", ""]))
+
+_KEYS = st.sampled_from(
+    (
+        *("192.0.2.1", "192.0.2", "192", "IPv6:2001:db8", "203.0.113", "[203.0.113.9]"),
+        *("evil.test", "test", "a.com", "com", "mail.evil.test"),
+        *("u@", "u@evil.test", "u+*@a.com", "u@a.com"),
+    )
+)
+_TAGS = st.sampled_from(["Connect:", "From:", "To:", ""])
+SIDES = st.sampled_from(
+    [RightSide(kind) for kind in (Kind.OK, Kind.RELAY, Kind.REJECT, Kind.DISCARD, Kind.SKIP, Kind.QUARANTINE)]
+    + [RightSide(Kind.ERROR, 550, "5.7.1", "no"), RightSide(Kind.ERROR, 450, "", "later")]
+)
+ACCESS_KEYS = st.builds(lambda tag, key: access_key(tag + key), _TAGS, _KEYS)
+SPAM = st.dictionaries(
+    st.sampled_from(["spam:u@a.com", "spam:evil.test"]),
+    st.sampled_from([RightSide(Kind.FRIEND), RightSide(Kind.HATER)]),
+)
+TABLES = st.builds(lambda one, two: {**one, **two}, st.dictionaries(ACCESS_KEYS, SIDES, max_size=5), SPAM)
+NETWORKS = st.lists(
+    st.sampled_from([ip_network("192.0.2.0/28"), ip_network("2001:db8::/32"), ip_network("203.0.113.9")]), max_size=2
+)
+PATTERNS = st.sampled_from(["a.com", ".a.com", "[192.0.2.1]", "test"])
+POLICIES = st.builds(
+    Policy,
+    receive_for=st.lists(PATTERNS, max_size=3, unique=True).map(tuple),
+    relay_networks=NETWORKS.map(tuple),
+    authenticated=st.sampled_from([(), ("*",), ("alice",), ("b*",)]),
+    access=TABLES.map(AccessMap),
+    routing=st.sampled_from([ALL, frozenset(), frozenset({Form.PERCENT})]),
+    refuse_listed=st.sampled_from([(), ("bl.test",), ("bl.test", "two.test")]),
+    on_failure=st.sampled_from(OnFailure),
+    sender_must_resolve=st.booleans(),
+)
+KNOWN_REQUESTS = st.builds(Request, CLIENTS, NAMES, st.just("pc"), st.booleans(), USERS, SENDERS, RECIPIENTS)
+REQUESTS = st.builds(
+    Request,
+    st.one_of(st.just(UNKNOWN), CLIENTS),
+    st.one_of(st.just(UNKNOWN), NAMES),
+    st.one_of(st.just(UNKNOWN), st.none(), st.just("pc")),
+    st.one_of(st.just(UNKNOWN), st.booleans()),
+    st.one_of(st.just(UNKNOWN), USERS),
+    st.one_of(st.just(UNKNOWN), SENDERS),
+    st.one_of(st.just(UNKNOWN), RECIPIENTS),
+)
+FACT = st.builds(Fact, st.sampled_from(["", "127.0.0.2", "mail.evil.test"]), st.booleans())
