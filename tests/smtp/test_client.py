@@ -217,6 +217,14 @@ def test_eof_in_the_middle():
     assert machine.eof() == []
 
 
+def test_what_is_said_in_clear_is_bounded():
+    machine = greeted()
+    machine.say(command.STARTTLS)
+    machine.receive(b"220 go\r\n" + b"x" * MAX_LINE)
+    machine.receive(b"x" * MAX_LINE)
+    assert machine.eof() == [Dropped((), b"x" * MAX_LINE)]
+
+
 def test_eof_between_agreement_and_tls():
     machine = greeted()
     machine.say(command.STARTTLS)

@@ -88,6 +88,12 @@ def test_line_of_exactly_the_bound_is_whole():
     assert small().feed(b"2" + line)[0] == Garbled((b"2" + line)[:32], Why.LINE_TOO_LONG)
 
 
+def test_reply_of_exactly_the_bound_is_whole():
+    wire = b"250-" + b"x" * 26 + b"\r\n250 " + b"y" * 26 + b"\r\n"
+    assert len(wire) == 64
+    assert small().feed(wire) == [Reply(250, (b"x" * 26, b"y" * 26), wire)]
+
+
 WORDS = [
     b"250",
     b"550",

@@ -342,6 +342,21 @@ def test_an_answer_of_421_closes():
     assert talk.machine.closed
 
 
+def test_quit_closes_whatever_the_answer():
+    talk = Talk(answering=lambda question: (500, "stay", ""))
+    talk.hear(b"QUIT\r\nNOOP\r\n")
+    assert talk.codes == [220, 500]
+    assert talk.machine.closed
+
+
+def test_a_refused_hello_announces_and_changes_nothing():
+    talk = Talk(answering=lambda question: (550, "no", ""))
+    talk.hear(b"EHLO x\r\n")
+    assert talk.replies[1].lines == (b"no",)
+    assert talk.machine.hello is None
+    assert talk.at(ServerState.READY)
+
+
 def test_an_answer_needs_a_question():
     machine = ServerMachine()
     machine.greet("hi")

@@ -433,7 +433,7 @@ class ServerMachine:
         text = f"{why.text}: {fault}" if fault else why.text
         self._queue.append(Refuse(write_reply(why.code, text, why.enhanced), raw, why))
         self._errors += why not in BLAMELESS
-        if self._errors >= self.limits.errors and why not in BLAMELESS:
+        if self._errors >= self.limits.errors:
             self._close(Refusal.TOO_MANY_ERRORS)
 
     def _close(self, why: Refusal) -> None:
