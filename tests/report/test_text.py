@@ -14,6 +14,7 @@ from fumidai.evidence.finding import Finding, Severity
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import Software
 from fumidai.evidence.verdict import Verdict, VerdictReason
+from fumidai.report.cure import CureText, Urgency
 from fumidai.report.escape import encodable_in
 from fumidai.report.glyphs import choose_glyphs
 from fumidai.report.text import render_text
@@ -51,6 +52,27 @@ def test_one_target_fits_one_screen(name, language):
     lines = say(CASES[name](), language).splitlines()
     rows = sum(max(1, -(-cells(line) // 80)) for line in lines)
     assert rows <= 23  # the prompt needs one
+
+
+LONG = "a cure that needs two lines, because it has to say what is trusted and why that is no longer so"
+WORDY = tuple(
+    CureText(urgency, LONG, ("a command that is to be pasted",), "docs/mend/sendmail.md")
+    for urgency in (Urgency.NOW, Urgency.MEND, Urgency.MEND, Urgency.CLEAR, Urgency.TELL)
+)
+
+
+@pytest.mark.parametrize(("name", "language"), [case for case in ALL if case[0].startswith("open")])
+def test_one_target_fits_one_screen_with_wordy_cures_too(name, language):
+    text = render_text(CASES[name](), language=language, cures=WORDY, again=AGAIN, zone=TOKYO)
+    rows = sum(max(1, -(-cells(line) // 80)) for line in text.splitlines())
+    assert rows <= 23
+    assert AGAIN in text
+    assert "docs/mend/sendmail.md" in " ".join(text.split())
+
+
+def test_what_could_not_be_told_is_left_out_by_whole_sentences():
+    text = render_text(CASES["open-crowded"](), cures=WORDY, again=AGAIN, height=10)
+    assert text.split("\n\n")[-2].rstrip().endswith(("-v.", "from."))
 
 
 @pytest.mark.parametrize(("name", "language"), ALL)

@@ -161,7 +161,8 @@ def _arrived(proof: Proof | None, entry: Entry, voice: Voice, known: set[str]) -
     arrival = proof.arrival
     time = voice.clock(arrival.received)
     software = " ".join(part for part in (entry.software.name, entry.software.version) if part)
-    who = "" if arrival.peer in known else ", ".join(part for part in (arrival.helo, software) if part)
+    helo = "" if arrival.helo == entry.endpoint.name else arrival.helo
+    who = "" if arrival.peer in known else ", ".join(part for part in (helo, software) if part)
     known.add(arrival.peer)
     if not arrival.peer:
         return voice.say(_ARRIVED_FILE, time=time)

@@ -108,7 +108,7 @@ def place_lines(target: Target, voice: Voice, limit: int) -> list[str]:
     column = max(cells(str(entry.endpoint).partition("/")[0]) for entry in target.entries)
     lines = [_place(entry, column, target, voice) for entry in shown]
     left = len(target.entries) - len(shown)
-    return [*lines, "  " + voice.say(N_("and {count} more: -v"), count=left)] if left else lines
+    return [*lines, "  " + voice.say(N_("and {count} more places: -v"), count=left)] if left else lines
 
 
 def _place(entry: Entry, column: int, target: Target, voice: Voice) -> str:

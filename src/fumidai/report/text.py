@@ -91,28 +91,38 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much of each part is shown; parts are thinned out until the screen holds them."""
+    """How much of each part is shown; parts are thinned out until the screen holds them.
+
+    Attributes:
+        holes, findings, places: how many of each.
+        cures: how many of each urgency; `commands`: with what can be pasted.
+        untold: lines of what could not be told; whole sentences only.
+    """
 
     holes: int
     findings: int
     places: int
+    cures: int
     commands: bool
     untold: int
 
 
+_ALL = 10**6
+_EVERYTHING = Amount(_ALL, _ALL, _ALL, _ALL, True, _ALL)
 # What one target of several gets.
-_ONE_OF_MANY = Amount(3, 2, 4, False, 99)
-_EVERYTHING = Amount(10**6, 10**6, 10**6, True, 10**6)
+_ONE_OF_MANY = Amount(3, 2, 4, 1, False, _ALL)
 # Thinned out in this order until it fits: long lists first, then what can be read elsewhere.
 _AMOUNTS = (
-    *(Amount(holes, 6, 6, True, 99) for holes in range(12, 3, -1)),
-    *(Amount(holes, 3, 4, True, 99) for holes in (4, 3)),
-    Amount(3, 2, 4, False, 99),
-    Amount(3, 2, 3, False, 6),
-    Amount(2, 1, 3, False, 4),
-    Amount(2, 1, 2, False, 2),
-    Amount(1, 1, 2, False, 2),
-    Amount(1, 1, 0, False, 1),
+    *(Amount(holes, 6, 6, _ALL, True, _ALL) for holes in range(12, 3, -1)),
+    *(Amount(holes, 3, 4, _ALL, True, _ALL) for holes in (4, 3)),
+    Amount(3, 2, 4, 1, True, _ALL),
+    Amount(2, 1, 3, 1, True, _ALL),
+    Amount(2, 1, 3, 1, False, _ALL),
+    Amount(2, 1, 2, 1, False, 3),
+    Amount(1, 1, 2, 1, False, 3),
+    Amount(1, 1, 0, 1, False, 2),
+    Amount(1, 0, 0, 1, False, 2),
+    Amount(1, 0, 0, 1, False, 1),
 )
 
 
@@ -199,7 +209,7 @@ def _evidence(target: Target, result: RunResult, page: Page, amount: Amount) -> 
     lines = plain([line for place in places for line in wrap(place.strip(), page.width, first="  ", rest="      ")])
     holes = holes_of(target.entries)
     shown = holes[: amount.holes]
-    several = len(target.entries) > 1
+    several = len(target.entries) > 1 and amount.places > 0
     blocks = hole_blocks(shown, voice, page.glyphs, page.width, until=result.window_closed, places=several)
     lines += list(chain.from_iterable(blocks))
     if len(holes) > len(shown):
@@ -250,7 +260,7 @@ def _findings(target: Target, result: RunResult, page: Page, amount: Amount) -> 
     for block in shown:
         lines += block
     if len(blocks) > len(shown):
-        lines.append(Line("  " + page.voice.say(N_("and {count} more: -v"), count=len(blocks) - len(shown))))
+        lines.append(Line("  " + page.voice.say(N_("and {count} more findings: -v"), count=len(blocks) - len(shown))))
     return lines
 
 
@@ -275,8 +285,12 @@ def _quoted_lines(finding: Finding, page: Page) -> list[Line]:
 
 def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount) -> list[Line]:
     mine = [cure for cure in cures if cure.target in ("", target.name)]
+    kept: list[CureText] = []
+    for cure in mine:
+        if sum(each.urgency is cure.urgency for each in kept) < amount.cures:
+            kept.append(cure)
     again = page.again if target.verdict in (V.OPEN, V.REFLECTS, V.ACCEPTS) else ""
-    return cure_lines(mine, page.voice, page.width, commands=amount.commands, again=again)
+    return cure_lines(kept, page.voice, page.width, commands=amount.commands, again=again)
 
 
 def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:
@@ -285,8 +299,17 @@ def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:
         said = _SAID_BY_VERDICT.get(entry.verdict_reason, frozenset())
         infos = [each for each in entry.findings if each.severity is Severity.INFO and each.id not in said]
         texts += [finding_sentence(finding, page.voice) for finding in infos]
-    lines = wrap(page.voice.together(dict.fromkeys(texts)), page.width) if texts else []
-    return plain(lines[: amount.untold])
+    return plain(_sentences(list(dict.fromkeys(texts)), page, amount.untold))
+
+
+def _sentences(texts: list[str], page: Page, most: int) -> list[str]:
+    """As many whole sentences as `most` lines hold; where some are left out, it says so."""
+    for count in range(len(texts), 0, -1):
+        kept = texts[:count] if count == len(texts) else [*texts[:count], page.voice.say(N_("More: -v."))]
+        lines = wrap(page.voice.together(kept), page.width)
+        if len(lines) <= most or count == 1:
+            return lines
+    return []
 
 
 def _table(targets: list[Target], page: Page) -> list[Line]:
