@@ -45,6 +45,8 @@ _FIRST_TRIES = {Failure.NO_GREETING: 3, Failure.NO_HELLO: 3, Failure.TURNED_AWAY
 #: Losses in a row after which an attempt is asked in a session of its own, and after which it is given up.
 _ISOLATE = 2
 _GIVE_UP = 3
+#: Seconds that open sessions get to end after an interrupt.
+_WIND_UP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Interview:
     _losses: dict[int, int] = field(default_factory=dict)
     _opened: int = 0
     _opening: int = 0
+    _sessions: set[Session] = field(default_factory=set)
     _give_up_reason: Reason = Reason.CLOSED
 
     @property
@@ -177,6 +180,8 @@ class Interview:
             self.endpoint, number, self.manners, self.deadline, introduce=introduce, early=early
         )
         self.record.connections += 1
+        if isinstance(opened, Session):
+            self._sessions.add(opened)
         if isinstance(opened, OpenFailure):
             self.budget.turned_away()
             if opened.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
@@ -232,12 +237,20 @@ class Interview:
                     task.result()
         finally:
             stopped.cancel()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._wind_up(tasks)
             if opened is not None:
                 await opened.leave()
         self._finish()
+
+    async def _wind_up(self, tasks: set[asyncio.Task[None]]) -> None:
+        """End what still runs: hang up, so that answers already here are kept, then cancel."""
+        for session in self._sessions:
+            session.dialogue.connection.abort()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_WIND_UP)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _work_left(self) -> bool:
         """True where another session has something to do: what opening ones will take is theirs already."""
@@ -277,7 +290,7 @@ class Interview:
         if isinstance(session, OpenFailure):
             self._opening_lost(attempt, session)
             return
-        course = Course(session)
+        course = Course(session, self._groups(session))
         try:
             self._settle(attempt, await ask_alone(course, attempt, self.head, self._reopen), innocent=False)
         finally:
@@ -299,13 +312,17 @@ class Interview:
             return
         try:
             while group:
-                if session.pipelining and not self.lockstep and not self.record.pipelining_broken:
+                if self._groups(session):
                     await self._group(session, group)
                 else:
                     await self._each(session, group)
                 group = self._next_group(session)
         finally:
             await self._end(session, blameless=False)
+
+    def _groups(self, session: Session) -> bool:
+        """May commands go out together in this session?"""
+        return session.pipelining and not self.lockstep and not self.record.pipelining_broken
 
     def _next_group(self, session: Session) -> list[Attempt]:
         """What else this session may be asked; little more is left to a fresh one, which costs less than waiting."""
@@ -355,11 +372,12 @@ class Interview:
                 return
             if attempt.label:
                 session.dialogue.note(f":Relay test: {attempt.label}")
-            reading = await ask_alone(Course(session), attempt, self.head, self._reopen)
+            reading = await ask_alone(Course(session, self._groups(session)), attempt, self.head, self._reopen)
             self._settle(attempt, reading, innocent=False)
 
     async def _end(self, session: Session, *, blameless: bool) -> None:
         await session.leave()
+        self._sessions.discard(session)
         if not session.dialogue.alive and (session.spent.answered or not blameless):
             self.budget.learn_cut(session.spent)
         elif session.spent.answered:

@@ -59,7 +59,7 @@ class OpenFailure:
     transcript: Transcript | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Session:
     """An open session.
 

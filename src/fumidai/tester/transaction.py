@@ -94,11 +94,13 @@ class Course:
 
     Attributes:
         session: the session it speaks in; another one after a ``reconnect`` step.
+        grouping: MAIL and RCPT may go out together.
         stage, reply: the last deciding reply that was positive.
         completed: a message was taken.
     """
 
     session: Session
+    grouping: bool = False
     stage: Stage = Stage.RCPT
     reply: Reply | None = None
     completed: bool = False
@@ -121,7 +123,7 @@ async def ask_alone(course: Course, attempt: Attempt, head: Letterhead, reopen: 
         if isinstance(reset, Lost):
             return _lost(session, attempt, Stage.MAIL, reset)
         session.transaction = False
-    for steps in _writes(attempt.script, pipelining=session.pipelining and attempt.plain):
+    for steps in _writes(attempt.script, grouping=course.grouping and attempt.plain):
         if steps[0].pause:
             await asyncio.sleep(steps[0].pause)
         reading = await _say(course, attempt, steps, head, reopen)
@@ -130,12 +132,12 @@ async def ask_alone(course: Course, attempt: Attempt, head: Letterhead, reopen: 
     return _taken(course.session, attempt, course)
 
 
-def _writes(script: Sequence[Step], *, pipelining: bool) -> Iterator[tuple[Step, ...]]:
+def _writes(script: Sequence[Step], *, grouping: bool) -> Iterator[tuple[Step, ...]]:
     """Cut a script into writes: glued steps together, and MAIL with RCPT where the server allows it."""
     group: list[Step] = []
     for step in script:
         group.append(step)
-        if step.glued or (pipelining and step.kind is StepKind.MAIL):
+        if step.glued or (grouping and step.kind is StepKind.MAIL):
             continue
         yield tuple(group)
         group = []

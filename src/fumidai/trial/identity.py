@@ -16,6 +16,9 @@ from fumidai.policy.model import Policy, related
 
 Address = IPv4Address | IPv6Address
 
+#: A name that is nobody's (RFC 2606 §2).
+NOBODY = "relay-test.example"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -31,9 +34,9 @@ class Identity:
 
 
 def identify_ourselves(
-    source: Address | None, reverse_name: str, policy: Policy, *, proof_domain: str, ehlo: str
+    source: Address | None, target: Address, reverse_name: str, policy: Policy, *, proof_domain: str, ehlo: str
 ) -> Identity:
-    """Our names when we speak from ``source``.
+    """Our names when we speak from ``source`` to ``target``.
 
     Args:
         reverse_name: the forward-confirmed reverse name of ``source``, "" if it has none.
@@ -41,7 +44,8 @@ def identify_ourselves(
         ehlo: a name the user chose, "" for none.
     """
     own = reverse_name if reverse_name and related(policy, reverse_name) is None else ""
-    bare = own or literal(source)
+    # On the target's own address our literal and name are its own too: only a reserved name is foreign there.
+    bare = NOBODY if source == target else own or literal(source)
     return Identity(
         ehlo=ehlo or reverse_name or host_name() or literal(source),
         sender_domain=proof_domain or bare,

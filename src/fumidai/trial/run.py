@@ -176,7 +176,9 @@ class Trial:
     async def _site(self, host: Host, address: Address, source: Address) -> Site:
         reverse = await self.resolver.confirmed_name(source)
         proof = self.order.proof.domain if self.order.proof and self.order.sending else ""
-        identity = identify_ourselves(source, reverse, self.order.policy, proof_domain=proof, ehlo=self.order.ehlo)
+        identity = identify_ourselves(
+            source, address, reverse, self.order.policy, proof_domain=proof, ehlo=self.order.ehlo
+        )
         self._own_names[address] = await self._names_of(host, address)
         reachable = [known for known in self.sink_addresses if self.order.sending]
         sink4 = next((known for known in reachable if isinstance(known, IPv4Address)), None)
