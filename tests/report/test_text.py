@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fumidai.evidence.finding import Finding, Severity
-from fumidai.evidence.outcome import Word
+from fumidai.evidence.outcome import Outcome, Stage, Word
+from fumidai.evidence.proof import ProofKind
 from fumidai.evidence.result import Software
 from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.report.cure import CureText, Urgency
@@ -21,7 +22,7 @@ from fumidai.report.text import render_text
 from fumidai.report.width import cells
 from fumidai.texts import LANGUAGES
 from tests.report.golden import AGAIN, CASES, CURES, FOLDER, TOKYO, say
-from tests.report.results import endpoint, entry, open_run, refused, row, run
+from tests.report.results import controls, endpoint, entry, open_run, proof, refused, row, run
 
 V, R = Verdict, VerdictReason
 ALL = [(name, language) for name in CASES for language in LANGUAGES]
@@ -144,6 +145,66 @@ def test_refused_but_delivered_says_both():
     hole = replace(row(1, "pct", Word.DELIVERED), outcome=refusal.outcome)
     text = " ".join(render_text(run(entry(V.OPEN, R.DELIVERED, (hole,)))).split())
     assert "refused (550 5.7.1 Relaying denied), and all the same: arrived at" in text
+
+
+def by_maildir(hole, kind=ProofKind.DELIVERY):
+    """The hole with a proof that came by a Maildir, where nobody knows who brought it."""
+    came = proof(hole.number, kind)
+    return replace(hole, proofs=(replace(came, arrival=replace(came.arrival, peer="", helo="")),))
+
+
+def test_a_proof_from_a_maildir_has_no_bringer():
+    text = render_text(run(entry(V.OPEN, R.DELIVERED, (by_maildir(row(1, "pct", Word.DELIVERED)),))), zone=TOKYO)
+    assert "                   arrived at 03:13:31 JST\n" in text
+    bounced = by_maildir(row(1, "pct", Word.ACCEPTED), ProofKind.BOUNCE)
+    text = render_text(run(entry(V.REFLECTS, R.BOUNCED, (bounced,))), zone=TOKYO)
+    assert "a bounce to the sender we made up came at 03:13:31 JST\n" in text
+
+
+def test_another_host_that_brings_it_is_named():
+    hole = row(1, "pct", Word.DELIVERED)
+    came = replace(hole.proofs[0], arrival=replace(hole.proofs[0].arrival, peer="192.0.2.99", helo="out.a.com"))
+    text = render_text(run(entry(V.OPEN, R.DELIVERED, (replace(hole, proofs=(came,)),))), zone=TOKYO)
+    assert "arrived at 03:13:31 JST from 192.0.2.99 (out.a.com, Sendmail 8.8.8)" in " ".join(text.split())
+
+
+def test_what_was_taken_while_the_window_is_open_has_not_arrived_yet():
+    tests = (row(1, "plain", Word.ACCEPTED), row(2, "quoted", Word.ACCEPTED, row_class="L"))
+    text = " ".join(render_text(run(entry(V.ACCEPTS, R.PROMISED, tests))).split())
+    assert "promised (250 2.1.5 Ok), nothing has arrived" in text
+    assert "taken (250 2.1.5 Ok), nothing arrived: may be a mailbox of its own" in text
+
+
+def test_a_row_without_a_reply_still_says_what_it_met():
+    silent = row(1, "plain", Word.ACCEPTED, outcome=Outcome(1, Word.ACCEPTED, Stage.RCPT))
+    assert "promised at RCPT (no reply), nothing was sent" in render_text(
+        run(entry(V.ACCEPTS, R.PROMISED_AT_RCPT, (silent,)))
+    )
+    coded = row(1, "plain", Word.ACCEPTED, outcome=Outcome(1, Word.ACCEPTED, Stage.RCPT, 250))
+    assert "promised at RCPT (250), nothing was sent" in render_text(
+        run(entry(V.ACCEPTS, R.PROMISED_AT_RCPT, (coded,)))
+    )
+
+
+def test_both_commands_are_shown_where_the_sender_is_the_point():
+    null = row(1, "sender-null", Word.DELIVERED, family="sender-claim", mail_from="<>")
+    assert "MAIL FROM:<> RCPT TO:<7f3k1%" in render_text(run(entry(V.OPEN, R.DELIVERED, (null,))))
+    odd = row(2, "odd-verb", Word.DELIVERED, rcpt_to="rcpt to : <x@proof.example.net>")
+    assert "odd-verb       rcpt to : <x@proof.example.net>\n" in render_text(run(entry(V.OPEN, R.DELIVERED, (odd,))))
+
+
+def test_a_server_that_wants_a_password_first_has_sound_controls():
+    first = replace(controls()[0], word=Word.REFUSED, outcome=row(1, "x").outcome)
+    text = render_text(run(entry(V.CLOSED, R.ALL_REFUSED, refused(3), controls=(first, *controls()[1:]))))
+    assert "It hears nobody without a password or TLS" in " ".join(text.split())
+    assert "refusals mean something" not in text
+
+
+def test_what_did_not_apply_is_counted_with_its_reasons():
+    tests = (row(1, "a"), row(2, "b", Word.NOT_APPLICABLE), row(3, "c", Word.DEFERRED))
+    text = " ".join(render_text(run(entry(V.INCONCLUSIVE, R.DEFERRED, tests))).split())
+    assert "Did not apply: 1 (no domain named (--domain))." in text
+    assert "Put off to the end: 1 of 2 tests (try again later)." in text
 
 
 def test_a_finding_quotes_its_evidence_once():
