@@ -295,9 +295,7 @@ _QMAIL = (
     _step("qmail-look", Order.NOW, _LOOK, "/var/qmail/bin/qmail-qread", look=True),
     _mend(
         "qmail-relay",
-        N_(
-            "write your domains into control/rcpthosts: without that file qmail relays for all; RELAYCLIENT for your own only"
-        ),
+        N_("write your domains into control/rcpthosts, without which qmail relays for all; RELAYCLIENT for your own"),
         "cat /var/qmail/control/rcpthosts; grep -rn RELAYCLIENT /etc/tcp.smtp /service/*/run",
         holes=(Hole.PLAIN, Hole.SENDER, Hole.HELO, Hole.SCOPE, Hole.TLS_AS_AUTH),
     ),
@@ -373,9 +371,7 @@ _HARAKA = (
     _step("haraka-look", Order.NOW, _LOOK, "haraka -c /etc/haraka --qlist", look=True),
     _mend(
         "haraka-relay",
-        N_(
-            "set all=false in relay.ini, keep only your own networks in relay_acl_allow, no 'any' in relay_dest_domains"
-        ),
+        N_("set all=false in relay.ini, and keep only your own networks in relay_acl_allow"),
         "grep -n . /etc/haraka/config/relay.ini /etc/haraka/config/relay_acl_allow /etc/haraka/config/host_list",
         "grep -nE 'relay|rcpt_to|auth' /etc/haraka/config/plugins",
         holes=(Hole.PLAIN, Hole.SCOPE, Hole.TLS_AS_AUTH),
