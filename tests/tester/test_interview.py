@@ -21,6 +21,9 @@ from fumidai.trial.run import Trial, new_run_name
 from tests.tester.servers import GREETING, Behaviour, Reader, Writer, say, serving, sound
 from tests.trial.silent import silent
 
+#: A declared policy: a test on the target's own machine says something only then.
+POLICY_TEXT = '[policy]\nreceive_for = ["a.test"]\n'
+
 
 async def ask(behaviour: Behaviour, tmp_path: Path, **settings: object) -> RunResult:
     """Run a battery at a server, without proof, from a declared stranger's place."""
@@ -32,15 +35,15 @@ async def ask(behaviour: Behaviour, tmp_path: Path, **settings: object) -> RunRe
             policy=policy_for_domains(["a.test"]),
             key=TokenKey(b"a key of the tests only"),
             declared=True,
+            policy_text=POLICY_TEXT,
             domains=("a.test",),
             ehlo="tester.test",
             **settings,  # type: ignore[arg-type]
         )
         resolver = Resolver([], hosts=hosts)
         trial = Trial(order, new_run_name(time.time()), silent(), asyncio.Event(), resolver)
-        started = time.time()
         await trial.ask()
-        return trial.result(started, 0.0, "")
+        return trial.result("")
 
 
 def only(result: RunResult) -> Entry:
@@ -174,13 +177,14 @@ async def test_an_interrupt_keeps_what_is_there(tmp_path: Path) -> None:
             policy=policy_for_domains(["a.test"]),
             key=TokenKey(b"a key of the tests only"),
             declared=True,
+            policy_text=POLICY_TEXT,
             domains=("a.test",),
             ehlo="tester.test",
         )
         trial = Trial(order, new_run_name(time.time()), silent(), stop, Resolver([], hosts=hosts))
         asyncio.get_running_loop().call_later(0.7, stop.set)
         await trial.ask()
-        entry = only(trial.result(time.time(), 0.0, ""))
+        entry = only(trial.result(""))
     assert entry.verdict_reason is VerdictReason.INTERRUPTED
     words = {row.word for row in entry.tests}
     assert Word.REFUSED in words
@@ -240,8 +244,9 @@ async def test_a_refused_port_is_unreachable(tmp_path: Path) -> None:
         policy=policy_for_domains(["a.test"]),
         key=TokenKey(b"a key of the tests only"),
         declared=True,
+        policy_text=POLICY_TEXT,
         domains=("a.test",),
     )
     trial = Trial(order, new_run_name(time.time()), silent(), asyncio.Event(), Resolver([], hosts=tmp_path / "none"))
     await trial.ask()
-    assert only(trial.result(time.time(), 0.0, "")).verdict is Verdict.UNREACHABLE
+    assert only(trial.result("")).verdict is Verdict.UNREACHABLE

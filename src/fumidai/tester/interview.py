@@ -136,6 +136,17 @@ class Interview:
             await self._ask_decoys()
         self.record.seconds += time.monotonic() - began
 
+    async def complete(self) -> None:
+        """Ask what an earlier part of the run left unanswered or put off."""
+        began = time.monotonic()
+        outcomes = self.record.outcomes
+        self._waiting = [a for a in self.record.all_attempts().values() if _unanswered(outcomes.get(a.number))]
+        self.record.time_up = False
+        await self._drain(None)
+        self.last_first_asking = time.monotonic()
+        await self._ask_decoys()
+        self.record.seconds += time.monotonic() - began
+
     async def again(self) -> None:
         """Ask once more what was refused for the moment, with the same triplets."""
         began = time.monotonic()
@@ -498,6 +509,11 @@ class Interview:
         seen = echoed_address(text)
         if seen and seen not in self.record.seen_addresses:
             self.record.seen_addresses.append(seen)
+
+
+def _unanswered(outcome: Outcome | None) -> bool:
+    """Was this attempt left for later, by time, interrupt or the server?"""
+    return outcome is None or outcome.word in {Word.UNTESTED, Word.DEFERRED}
 
 
 def announced_name(greeting: Reply | None, hello: Reply | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -54,6 +54,7 @@ class AddressRun:
     """All interviews of one address.
 
     Attributes:
+        known: records of an earlier part of this run.
         interviews: in the order in which they were held.
         new_interview: makes one for a record and its rows.
     """
@@ -63,6 +64,7 @@ class AddressRun:
     new_interview: NewInterview
     deadline: float
     stop: asyncio.Event
+    known: Mapping[tuple[Endpoint, str], Record] = field(default_factory=dict)
     interviews: list[Interview] = field(default_factory=list)
 
     @property
@@ -96,10 +98,11 @@ class AddressRun:
         name, entries = rows
         where = self.endpoint
         endpoint = Endpoint(where.target, where.name, where.address, port, state)
-        interview = self.new_interview(Record(endpoint, domain, name), entries)
+        earlier = self.known.get((endpoint, domain))
+        interview = self.new_interview(earlier or Record(endpoint, domain, name), entries)
         self.interviews.append(interview)
         if not self.stop.is_set():
-            await interview.first()
+            await (interview.complete() if earlier and earlier.ground else interview.first())
         return interview.record
 
     async def _ask_again(self, after: float) -> bool:

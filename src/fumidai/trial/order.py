@@ -6,9 +6,11 @@ The command line, a configuration file or another room fills it in; ``trial.run`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
 from fumidai.evidence.token import TokenKey
 from fumidai.policy.model import Policy
@@ -67,6 +69,7 @@ class Order:
         ehlo: our name, "" to find one.
         rate: connections a second, 0 for no limit; ``concurrency``: sessions at once to one address.
         key: signs the tokens.
+        policy_text, policy_file, extra_domains, settings: kept in the run folder, so that it can be judged again.
     """
 
     targets: tuple[TargetSpec, ...]
@@ -91,7 +94,11 @@ class Order:
     rate: float = 0.0
     concurrency: int = 4
     patience: float = 45.0
-    targets_at_once: int = field(default=4)
+    targets_at_once: int = 4
+    policy_text: str = ""
+    policy_file: str = ""
+    extra_domains: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sending(self) -> bool:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from fumidai.battery.attempt import Attempt
 from fumidai.battery.batteries import select
@@ -27,29 +27,25 @@ from fumidai.battery.expand import controls, decoy_for, expand
 from fumidai.battery.row import Entry
 from fumidai.evidence.endpoint import Endpoint, TlsState
 from fumidai.evidence.proof import Proof
-from fumidai.evidence.result import Entry as ResultEntry
 from fumidai.evidence.result import RunResult
 from fumidai.evidence.token import RUN_BYTES, run_mark
-from fumidai.evidence.verdict import worst
-from fumidai.judge.entry import judge
 from fumidai.judge.record import Failure, Record
-from fumidai.judge.vantage import Vantage
 from fumidai.net.resolver import Resolver
 from fumidai.net.route import source_towards
 from fumidai.policy.decide import decide
-from fumidai.policy.model import Policy, with_domains
 from fumidai.tester.budget import Budget
 from fumidai.tester.interview import Interview, Learned, Questions
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
 from fumidai.tester.session import Manners
-from fumidai.trial.address import AddressRun, Asked, silent_ports
+from fumidai.trial.address import AddressRun, Asked
 from fumidai.trial.ground import Site, lay_ground
 from fumidai.trial.hosts import Host, find_hosts
-from fumidai.trial.identity import identify_ourselves, literal
+from fumidai.trial.identity import identify_ourselves
 from fumidai.trial.listener import RunListener
 from fumidai.trial.numbers import Numbers
 from fumidai.trial.order import Order
+from fumidai.trial.scene import Place, Scene, conclude, policy_at
 from fumidai.trial.window import Proofs, wait_for_proofs
 
 Address = IPv4Address | IPv6Address
@@ -81,6 +77,8 @@ class Trial:
         order: what is wanted; ``listener``: who hears of it.
         stop: set it to end the run with what is there.
         addresses: all that was asked, one for each address of each host.
+        places: what the DNS says of each address.
+        known: records of an earlier part of this run, to be completed.
     """
 
     order: Order
@@ -94,8 +92,11 @@ class Trial:
     hosts: list[Host] = field(default_factory=list)
     addresses: list[AddressRun] = field(default_factory=list)
     unroutable: list[Record] = field(default_factory=list)
+    started: float = field(default_factory=time.time)
+    waited: float = 0.0
+    places: dict[Address, Place] = field(default_factory=dict)
+    known: dict[tuple[Endpoint, str], Record] = field(default_factory=dict)
     _by_number: dict[int, Attempt] = field(default_factory=dict)
-    _own_names: dict[Address, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.numbers = Numbers(self.order.key, self.name.raw)
@@ -110,38 +111,37 @@ class Trial:
             for host in self.hosts:
                 group.create_task(self._ask_host(host, gate))
 
-    async def wait(self, look: Callable[[], None]) -> float:
-        """Wait for open promises; seconds waited."""
-        if not self.order.sending:
-            return 0.0
-        return await wait_for_proofs(
-            self.records, self.proofs, self.order.wait, self.stop, look=look, tell=self._tell_waiting
+    async def wait(self, look: Callable[[], None]) -> None:
+        """Wait for open promises."""
+        if self.order.sending:
+            self.waited += await wait_for_proofs(
+                self.records, self.proofs, self.order.wait, self.stop, look=look, tell=self._tell_waiting
+            )
+
+    def scene(self) -> Scene:
+        """What the run has to remember besides its records."""
+        order = self.order
+        return Scene(
+            id=self.name.id,
+            raw=self.name.raw,
+            started=self.started,
+            battery=",".join(order.tests) or order.battery,
+            proof_domain=order.proof.domain if order.proof and order.sending else "",
+            targets=tuple(dict.fromkeys(spec.text for spec in order.targets)),
+            policy_text=order.policy_text,
+            policy_file=order.policy_file,
+            domains=order.extra_domains,
+            settings=order.settings,
+            places=self.places,
+            seconds=time.time() - self.started,
+            waited=self.waited,
+            window_closed=time.time() if self.waited else 0.0,
+            interrupted=self.stop.is_set(),
         )
 
-    def result(self, started: float, waited: float, folder: str) -> RunResult:
+    def result(self, folder: str) -> RunResult:
         """Judge everything as it stands now."""
-        entries = tuple(self._judge(record) for record in self._judged_records())
-        verdicts = {
-            target: worst(entry.verdict for entry in entries if entry.endpoint.target == target)
-            for target in dict.fromkeys(spec.text for spec in self.order.targets)
-        }
-        sources = dict.fromkeys(entry.source for entry in entries if entry.source)
-        now = time.time()
-        return RunResult(
-            id=self.name.id,
-            started=started,
-            seconds=now - started,
-            waited=waited,
-            battery=self.order.battery if not self.order.tests else ",".join(self.order.tests),
-            vantage=", ".join(sources),
-            proof_domain=self.order.proof.domain if self.order.proof and self.order.sending else "",
-            verdict=worst(verdicts.values()),
-            verdicts=verdicts,
-            entries=entries,
-            folder=folder,
-            interrupted=self.stop.is_set(),
-            window_closed=now if waited else 0.0,
-        )
+        return conclude(self.scene(), self.records, self.proofs.found, folder)
 
     @property
     def records(self) -> list[Record]:
@@ -168,7 +168,12 @@ class Trial:
         site = await self._site(host, address, source)
         deadline = time.monotonic() + self.order.max_time
         run = AddressRun(
-            endpoint, self._asked(ports), partial(self._interview, site, pace, deadline), deadline, self.stop
+            endpoint,
+            self._asked(ports),
+            partial(self._interview, site, pace, deadline),
+            deadline,
+            self.stop,
+            self.known,
         )
         self.addresses.append(run)
         await run.ask()
@@ -179,17 +184,22 @@ class Trial:
         identity = identify_ourselves(
             source, address, reverse, self.order.policy, proof_domain=proof, ehlo=self.order.ehlo
         )
-        self._own_names[address] = await self._names_of(host, address)
+        self.places[address] = await self._place(host, address)
         reachable = [known for known in self.sink_addresses if self.order.sending]
         sink4 = next((known for known in reachable if isinstance(known, IPv4Address)), None)
         sink6 = next((known for known in reachable if isinstance(known, IPv6Address)), None)
         return Site(host, address, identity, sink4, sink6)
 
-    async def _names_of(self, host: Host, address: Address) -> frozenset[str]:
+    async def _place(self, host: Host, address: Address) -> Place:
         """Names of the target that resolve to its address: only these are its own (DESIGN §3 "Rows")."""
         names = {host.name.lower(), host.ptrs.get(address, "").lower()} - {"", str(address)}
-        confirmed = {name for name in names if address in (await self.resolver.addresses(name)).addresses}
-        return frozenset(confirmed)
+        confirmed, addresses = [], dict.fromkeys(host.addresses)
+        for name in sorted(names):
+            there = (await self.resolver.addresses(name)).addresses
+            if address in there:
+                confirmed.append(name)
+                addresses.update(dict.fromkeys(there))
+        return Place(tuple(confirmed), tuple(addresses))
 
     def _domains(self) -> tuple[str, ...]:
         return self.order.domains or ("",)
@@ -230,10 +240,10 @@ class Trial:
         )
 
     def _prepare(self, site: Site, entries: Sequence[Entry], record: Record, learned: Learned) -> Questions:
-        own = self._own_names[site.address]
-        ground = lay_ground(self.order, site, record, learned, self.name.id, own)
+        names = self.places[site.address].names
+        ground = lay_ground(self.order, site, record, learned, self.name.id, frozenset(names))
         record.ground = ground
-        ask = partial(decide, self._policy_at(site.address))
+        ask = partial(decide, policy_at(self.order.policy, site.address, names))
         first = self.numbers.reserve(3 + len(entries))
         asked = controls(ground, ask, self.numbers.mint, first, rcpt_only=not self.order.sending)
         attempts, inapplicable = expand(
@@ -262,25 +272,3 @@ class Trial:
 
     def _tell_waiting(self, promises: int, left: float) -> None:
         self.listener.waiting(promises, time.time() + left)
-
-    def _judged_records(self) -> Iterable[Record]:
-        """Records that get a verdict: a port that refuses while another answers is not applicable."""
-        for run in self.addresses:
-            silent = silent_ports(run.records)
-            yield from (record for record in run.records if record not in silent)
-        yield from self.unroutable
-
-    def _judge(self, record: Record) -> ResultEntry:
-        vantage = self._vantage(record)
-        ask = partial(decide, self._policy_at(record.endpoint.address))
-        return judge(record, self.proofs.found, ask, vantage, interrupted=self.stop.is_set())
-
-    def _policy_at(self, address: Address) -> Policy:
-        """The declared policy, receiving also for what is the target's own anyway: its literal and its names."""
-        own = sorted(self._own_names.get(address, frozenset()))
-        return with_domains(self.order.policy, [literal(address), *own])
-
-    def _vantage(self, record: Record) -> Vantage:
-        known = tuple(a for host in self.hosts if host.name == record.endpoint.name for a in host.addresses)
-        source = ip_address(record.sources[0]) if record.sources else None
-        return Vantage(source, record.endpoint.address, known, self.order.policy.relay_networks, self.order.declared)
