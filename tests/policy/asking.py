@@ -66,7 +66,9 @@ SPAM = st.dictionaries(
 )
 TABLES = st.builds(lambda one, two: {**one, **two}, st.dictionaries(ACCESS_KEYS, SIDES, max_size=5), SPAM)
 NETWORKS = st.lists(
-    st.sampled_from([ip_network("192.0.2.0/28"), ip_network("2001:db8::/32"), ip_network("203.0.113.9")]), max_size=2
+    st.sampled_from([ip_network("192.0.2.0/28"), ip_network("2001:db8::/32"), ip_network("203.0.113.9")]),
+    max_size=2,
+    unique=True,
 )
 PATTERNS = st.sampled_from(["a.com", ".a.com", "[192.0.2.1]", "test"])
 POLICIES = st.builds(
