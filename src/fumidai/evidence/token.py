@@ -98,12 +98,17 @@ def run_mark(run: bytes) -> str:
     return PREFIX + _base32(run)
 
 
+def looks_like_token(text: bytes | str) -> bool:
+    """True where something in ``text`` has the form of a token; only ``find_tokens`` tells whether it is one."""
+    return _CANDIDATE.search(_raw(text)) is not None
+
+
 def find_tokens(key: TokenKey, text: bytes | str) -> tuple[Token, ...]:
     """Every token of this key anywhere in ``text``, each once, in the order of its first place.
 
     Takes time in proportion to the text and gives up after 20,000 words that look like tokens and are none.
     """
-    raw = text.encode("ascii", "replace") if isinstance(text, str) else text
+    raw = _raw(text)
     found: dict[str, Token] = {}
     false = 0
     for match in _CANDIDATE.finditer(raw):
@@ -115,6 +120,10 @@ def find_tokens(key: TokenKey, text: bytes | str) -> tuple[Token, ...]:
         if false >= _MAX_FALSE:
             break
     return tuple(found.values())
+
+
+def _raw(text: bytes | str) -> bytes:
+    return text.encode("ascii", "replace") if isinstance(text, str) else text
 
 
 def _verify(key: TokenKey, letters: bytes) -> Token | None:
