@@ -34,6 +34,8 @@ GROUND = replace(
 )
 INTERNATIONAL = replace(GROUND, domain="xn--bcher-kva.example")
 FOREIGN = frozenset(["proof", "pl", "pl-upper", "sink4", "sink4-decimal", "sink4-hex", "sink6"])
+# Odd spellings of the server's own domain: a mailbox of its own, whoever reads them.
+NOT_DELIVERED = ("at-only", "lex-leading-dot", "lex-trailing-dot-local")
 # The control of the same name asks it; it has no attempt of its own.
 ASKED_AS_CONTROL = {"scope-unknown-local"}
 ROWS = [test for test in catalogue().values() if test.runs and test.id not in ASKED_AS_CONTROL]
@@ -68,7 +70,7 @@ async def test_it_succeeds_where_it_should(test: RelayTest, certificate: ssl.SSL
     assert end.taken, end
     if attempt.script[-1].kind is StepKind.MESSAGE:
         assert end.kind is StepKind.MESSAGE
-        if used_words(test) & FOREIGN and test.id not in ("at-only", "lex-leading-dot", "lex-trailing-dot-local"):
+        if used_words(test) & FOREIGN and test.id not in NOT_DELIVERED:
             assert sink.has(*attempt.tokens.values()), sink.arrived
     else:
         assert end.kind is StepKind.RCPT
