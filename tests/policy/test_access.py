@@ -161,6 +161,7 @@ def test_domains_that_are_relayed_to() -> None:
     ("side", "text"),
     [
         (RELAY, "RELAY"),
+        (SKIP, "SKIP"),
         (RightSide(Kind.NUMBER, 5), "5"),
         (RightSide(Kind.QUARANTINE), "QUARANTINE"),
         (RightSide(Kind.QUARANTINE, text="hold"), "QUARANTINE:hold"),

@@ -334,6 +334,17 @@ def test_a_whole_file_is_read_back() -> None:
     assert read(write_policy(Policy())) == Policy()
 
 
+def test_a_table_of_another_room_is_written_as_it_stood() -> None:
+    text = (
+        '[policy]\nreceive_for = ["a.com"]\n[[host]]\nname = "ns.a.com"\n[guard]\n"a b" = "x\\u0000\\"\\\\"\n'
+        "near = [1, 1.5, true, 2020-01-01, {c = false}]\n"
+    )
+    again = write_policy(read(text))
+    assert read(again) == read(text)
+    assert '"a b" = "x\\u0000\\"\\\\"' in again
+    assert "near = [1, 1.5, true, 2020-01-01, {c = false}]" in again
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_a_policy_or_our_own_error(text: str) -> None:
     for whole in (text, f"[access]\n{text}", f"[policy]\n{text}"):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fumidai.policy.access import REFUSING, Hit, Kind
+from fumidai.policy.access import REFUSING, Address, Hit, Kind
 from fumidai.policy.case import (
     NO_FACTS,
     Case,
@@ -207,17 +207,18 @@ def asks_blocklists(case: Case) -> bool:
 
 def _listings(case: Case) -> Iterator[Decision]:
     if not asks_blocklists(case):
-        return
-    if case.client is None:
-        yield by_rule(Rule.UNKNOWN_CLIENT)
-        return
-    answers = [(zone, case.facts.get(listed_need(zone, case.client))) for zone in case.policy.refuse_listed]
+        return iter(())
+    return iter([by_rule(Rule.UNKNOWN_CLIENT)]) if case.client is None else _listed(case, case.client)
+
+
+def _listed(case: Case, client: Address) -> Iterator[Decision]:
+    answers = [(zone, case.facts.get(listed_need(zone, client))) for zone in case.policy.refuse_listed]
     for zone, fact in answers:
         if fact is not None and not fact.failed and fact.value:
-            yield by_rule(Rule.LISTED_CLIENT, client=str(case.client), zone=zone, listing=fact.value)
+            yield by_rule(Rule.LISTED_CLIENT, client=str(client), zone=zone, listing=fact.value)
     for zone, fact in answers:
         if (fact is None or fact.failed) and case.policy.on_failure is OnFailure.DEFER:
-            yield by_rule(Rule.BLOCKLIST_MISSING, client=str(case.client), zone=zone)
+            yield by_rule(Rule.BLOCKLIST_MISSING, client=str(client), zone=zone)
 
 
 def domain_to_resolve(case: Case) -> str | None:
