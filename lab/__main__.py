@@ -23,7 +23,7 @@ EX_USAGE, EX_UNAVAILABLE, EX_NOPERM = 64, 69, 77
 
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = argparse.ArgumentParser(prog="lab", description="Real mail servers, open and sound, in network namespaces.")
+    parser = argparse.ArgumentParser(prog="lab", description="Real mail servers, open and sound, in namespaces.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_ in (
         ("up", "start servers (all without names; a program's name means all of its kind)"),

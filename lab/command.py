@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 
-NEEDED = ("ip", "unshare", "nsenter", "mount", "umount", "chroot", "apt-get")
+NEEDED = ("ip", "unshare", "nsenter", "setpriv", "mount", "umount", "chroot", "apt-get")
 
 
 def check_machine() -> None:

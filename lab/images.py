@@ -59,10 +59,11 @@ def build(place: Place, mta: str) -> None:
     room.mkdir()
     shutil.copy(SOURCE / "build.sh", files)
     shutil.copy(SOURCE / "mta" / mta / "image.sh", files)
+    # Whoever builds may be killed; what it started must not go on alone.
+    alone = ("setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child")
     try:
         run("sh", "-c", 'log=$1; shift; exec "$@" > "$log" 2>&1', "build", str(log),
-            "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child", "sh", str(SOURCE / "image.sh"),
-            str(room), str(files), str(part / "tar"))  # fmt: skip
+            *alone, "sh", str(SOURCE / "image.sh"), str(room), str(files), str(part / "tar"))  # fmt: skip
     except LabError:
         raise LabError(f"image {mta} can't be built: see {log}") from None
     for old in place.images.glob(f"{mta}-*.tar"):

@@ -39,9 +39,8 @@ def main(hostname: str) -> None:
     os.chmod("/dev/log", 0o666)
     threading.Thread(target=keep_log, args=(listener,), daemon=True).start()
     with open(LOG, "ab") as log:
-        subprocess.Popen(
-            ["/bin/sh", "-eu", "/lab/start.sh"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        command = ["/bin/sh", "-eu", "/lab/start.sh"]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     # Dead children are buried by the kernel: nobody asks how they ended.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:

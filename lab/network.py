@@ -73,10 +73,15 @@ def router_commands() -> str:
     """What `ip -batch` is told to make the router's bridges."""
     lines = ["link set lo up"]
     for bridge, (v4, v6) in BRIDGES.items():
-        lines += [f"link add {bridge} type bridge", f"link set {bridge} up", f"addr add {v4}/24 dev {bridge}",
-                  f"addr add {v6}/64 dev {bridge} nodad"]  # fmt: skip
+        lines += [f"link add {bridge} address {hardware_address(v4)} type bridge", f"link set {bridge} up",
+                  f"addr add {v4}/24 dev {bridge}", f"addr add {v6}/64 dev {bridge} nodad"]  # fmt: skip
     lines.append(f"addr add {DNS_V4}/24 dev br-near")
     return "\n".join(lines) + "\n"
+
+
+def hardware_address(v4: str) -> str:
+    """A fixed one for each host: its neighbours would look for a new one's owner for half a minute."""
+    return "02:fd:" + ":".join(f"{int(part):02x}" for part in v4.split("."))
 
 
 def join(place: Place, host: Host) -> None:
@@ -90,7 +95,7 @@ def join(place: Place, host: Host) -> None:
         run("ip", "-n", router, "link", "del", port)
     via4, via6 = host.gateways
     run("ip", "-n", router, "-batch", "-", text=(
-        f"link add {port} type veth peer name eth0 netns {own}\n"
+        f"link add {port} type veth peer name eth0 address {hardware_address(host.v4)} netns {own}\n"
         f"link set {port} master {host.bridge}\nlink set {port} up\n"
     ))  # fmt: skip
     run("ip", "-n", own, "-batch", "-", text=(

@@ -22,7 +22,8 @@ from lab.errors import LabError
 SOURCE = Path(__file__).resolve().parent
 NETNS = Path("/run/netns")
 NETNS_ETC = Path("/etc/netns")
-DEFAULT_STATE = "/var/tmp/fumidai-lab"  # noqa: S108 - a fixed, documented name; made 0700, must be ours
+# A fixed, documented name in a folder for all: `hold` makes it 0700 and refuses one that somebody else made.
+DEFAULT_STATE = "/var/tmp/fumidai-lab"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,10 @@ def enter(place: Place, server: Server) -> None:
     (folder / "room").mkdir(parents=True)
     files.mkdir()
     fill(files, server)
+    lower = f"{image_layer(place, server.mta)}:/"
     start(
         ("ip", "netns", "exec", place.namespace(server.name), "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child",
-         "sh", str(SOURCE / "room.sh"), str(folder / "room"), f"{image_layer(place, server.mta)}:/", "memory", str(files),
+         "sh", str(SOURCE / "room.sh"), str(folder / "room"), lower, "memory", str(files),
          "/usr/bin/python3", "/lab/inside.py", server.hostname),
         folder / "console",
     )  # fmt: skip
@@ -100,4 +101,3 @@ def wait_until_they_listen(place: Place, servers: list[Server], seconds: float =
                str(seconds), *addresses.split()).split()  # fmt: skip
     if late:
         raise LabError(f"not listening after {seconds:.0f} s: {', '.join(late)} (`lab log NAME` shows why)")
-

@@ -9,6 +9,7 @@ A folder holds the server's real configuration and a `server.toml` that says wha
     why       one sentence: what makes it so
     ways      the ways of being open, named (open ones only)
     delivers  ids of the tests whose message really arrives at the stranger (open ones only)
+    proves    ids of the tests that `fumidai test` must show delivered, where they are other than `delivers`
     refuses   ids of tests whose message does not arrive, so that the hole is known to be no wider
     verdicts  what `fumidai test` may say of it, best first
     families  4, 6 or 46: over which address family the truth holds (46 when absent)
@@ -24,6 +25,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lab.errors import LabError
 from lab.place import SOURCE
@@ -31,7 +33,20 @@ from lab.place import SOURCE
 FOLDER = SOURCE / "servers"
 TRUTHS = ("open", "sound", "reflects")
 VERDICTS = ("open", "reflects", "accepts", "inconclusive", "unreachable", "closed")
-KEYS = {"mta", "host", "truth", "why", "ways", "delivers", "refuses", "verdicts", "families", "arguments", "wait"}
+KEYS = {
+    "mta",
+    "host",
+    "truth",
+    "why",
+    "ways",
+    "delivers",
+    "proves",
+    "refuses",
+    "verdicts",
+    "families",
+    "arguments",
+    "wait",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,7 @@ class Server:
     verdicts: tuple[str, ...]
     ways: tuple[str, ...] = ()
     delivers: tuple[str, ...] = ()
+    proves: tuple[str, ...] = ()
     refuses: tuple[str, ...] = ()
     families: str = "46"
     arguments: tuple[str, ...] = ()
@@ -87,7 +103,9 @@ def read_server(folder: Path) -> Server:
     if unknown := set(raw) - KEYS:
         raise LabError(f"{path}: unknown key {', '.join(sorted(unknown))}")
     try:
-        server = Server(folder.name, **{key: tuple(v) if isinstance(v, list) else v for key, v in raw.items()})
+        raw.setdefault("proves", raw.get("delivers", []))
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in raw.items()}
+        server = Server(folder.name, **values)
     except TypeError as error:
         raise LabError(f"{path}: {error}") from None
     check_server(path, server)

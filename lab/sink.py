@@ -16,8 +16,8 @@ import socket
 import socketserver
 import sys
 import time
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 COUNTER = itertools.count(1)
 LONGEST = 65536
@@ -73,7 +73,7 @@ def path_of(line: bytes) -> bytes:
     return found.group(1) if found else line.split(b":", 1)[-1].strip()
 
 
-def read_message(stream: BinaryIO) -> bytes:
+def read_message(stream: BufferedIOBase) -> bytes:
     """The message up to the dot, the dots doubled for the way made single, lines ended by LF."""
     lines = []
     while (line := stream.readline(LONGEST)) not in (b".\r\n", b""):

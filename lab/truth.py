@@ -185,7 +185,7 @@ def converse(attempt: Attempt, seconds: float) -> None:
         finally:
             talk.close()
     except OSError as error:
-        attempt.met += f" … {error or type(error).__name__}"
+        attempt.met += f" … {error!r}"
         # A connection lost after a refusal is a refusal; in the midst of things it has to be asked again.
         attempt.again = not attempt.accepted
 

@@ -36,9 +36,9 @@ def find_truth(place: Place, server: Server, stranger: Host = STRANGERS[1], *mor
     if not (NETNS / namespace).exists():
         raise LabError("the lab is not up")
     proof = f"proof{stranger_suffix(STRANGERS.index(stranger))}.test"
-    printed = run("ip", "netns", "exec", namespace, sys.executable, "-I", str(SOURCE / "truth.py"), "--name", server.name,
-                  "--address", server.v4, "--address", server.v6, "--me", stranger.v4, "--proof", proof,
-                  "--victim", f"{VICTIM.name}.test", *more)  # fmt: skip
+    printed = run("ip", "netns", "exec", namespace, sys.executable, "-I", str(SOURCE / "truth.py"),
+                  "--name", server.name, "--address", server.v4, "--address", server.v6, "--me", stranger.v4,
+                  "--proof", proof, "--victim", f"{VICTIM.name}.test", *more)  # fmt: skip
     return [read_truth(place, address, found) for address, found in json.loads(printed).items()]
 
 

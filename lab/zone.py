@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names of the lab: everything below `.test`, and the reverse names of its addresses.
 
-    NAME.lab.test    A AAAA PTR    a server             NAME.test       MX → NAME.lab.test, what it receives for
-    proof.test       MX → the tester, whose sink takes the proofs (proof2.test → tester2, and so on)
-    mx-NAME.test     MX → the tester first, the server after it: for relaying by MX (mx2-NAME.test: tester2 …)
-    victim.test      MX → the victim, whose addresses are forged as senders
-    inside.lab.test  the host behind a gateway: the victim's sink under another name
+NAME.lab.test    A AAAA PTR    a server             NAME.test       MX → NAME.lab.test, what it receives for
+proof.test       MX → the tester, whose sink takes the proofs (proof2.test → tester2, and so on)
+mx-NAME.test     MX → the tester first, the server after it: for relaying by MX (mx2-NAME.test: tester2 …)
+victim.test      MX → the victim, whose addresses are forged as senders
+inside.lab.test  the host behind a gateway: the victim's sink under another name
 """
 
 from __future__ import annotations
