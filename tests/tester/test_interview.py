@@ -42,6 +42,7 @@ async def ask(behaviour: Behaviour, tmp_path: Path, **settings: object) -> RunRe
         )
         resolver = Resolver([], hosts=hosts)
         trial = Trial(order, new_run_name(time.time()), silent(), asyncio.Event(), resolver)
+        await trial.find()
         await trial.ask()
         return trial.result("")
 
@@ -183,6 +184,7 @@ async def test_an_interrupt_keeps_what_is_there(tmp_path: Path) -> None:
         )
         trial = Trial(order, new_run_name(time.time()), silent(), stop, Resolver([], hosts=hosts))
         asyncio.get_running_loop().call_later(0.7, stop.set)
+        await trial.find()
         await trial.ask()
         entry = only(trial.result(""))
     assert entry.verdict_reason is VerdictReason.INTERRUPTED
@@ -248,5 +250,6 @@ async def test_a_refused_port_is_unreachable(tmp_path: Path) -> None:
         domains=("a.test",),
     )
     trial = Trial(order, new_run_name(time.time()), silent(), asyncio.Event(), Resolver([], hosts=tmp_path / "none"))
+    await trial.find()
     await trial.ask()
     assert only(trial.result("")).verdict is Verdict.UNREACHABLE

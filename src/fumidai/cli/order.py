@@ -20,12 +20,13 @@ from fumidai.errors import ProofDomainError, UsageError
 from fumidai.evidence.vantage import is_private
 from fumidai.policy.domains import above_or_below, match
 from fumidai.policy.model import Policy, policy_for_domains, related, with_domains
-from fumidai.policy.read import read_policy
+from fumidai.policy.read import Warning_, read_policy
 from fumidai.report.escape import show
 from fumidai.store.state import token_key
 from fumidai.texts import N_
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Listen, Order, ProofPlan
+from fumidai.trial.scene import Scene
 
 DEFAULT_POLICY = Path("fumidai.toml")
 DEFAULTS: Mapping[str, Any] = {
@@ -38,15 +39,27 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def make_order(given: Mapping[str, Any], targets: Sequence[str]) -> Order:
+def make_order(
+    given: Mapping[str, Any], targets: Sequence[str], settings_kept: Mapping[str, Any], *, earlier: Scene | None = None
+) -> Order:
     """The order for some options.
+
+    Args:
+        settings_kept: what is kept in the run folder of the options.
+        earlier: the run that is gone on with: its policy stands.
 
     Raises:
         UsageError: something that can't be meant (exit 64).
     """
-    policy, declared = load_policy(given["policy"])
+    if earlier is not None:
+        file, text = earlier.policy_file, earlier.policy_text
+    else:
+        file, text = load_policy(given["policy"])
+    declared = bool(text)
     domains = tuple(_domain(name) for name in given["domains"])
-    policy = with_domains(policy, domains) if declared else policy_for_domains(domains)
+    policy = (
+        with_domains(_read(text, file, quiet=earlier is not None), domains) if declared else policy_for_domains(domains)
+    )
     settings = {
         **DEFAULTS,
         **policy.sections.get("test", {}),
@@ -77,31 +90,43 @@ def make_order(given: Mapping[str, Any], targets: Sequence[str]) -> Order:
         source=_address("--source", settings.get("source")),
         rate=_seconds("--rate", settings["rate"]),
         concurrency=_count("--concurrency", settings["concurrency"]),
+        policy_text=text,
+        policy_file=file,
+        extra_domains=domains,
+        settings=settings_kept,
     )
 
 
-def load_policy(name: str | None) -> tuple[Policy, bool]:
-    """The declared policy and whether there is one; warnings are printed.
+def load_policy(name: str | None) -> tuple[str, str]:
+    """The declared policy's file name and text; both "" where there is none.
 
     Raises:
-        UsageError: the named file can't be read, or is wrong.
+        UsageError: the named file can't be read.
     """
     path = Path(name) if name else DEFAULT_POLICY
     if not name and not path.is_file():
-        return Policy(), False
+        return "", ""
     try:
-        text = path.read_bytes()
+        return str(path), path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise UsageError(
             N_("The policy {file} can't be read: {why}"), file=str(path), why=error.strerror or str(error)
         ) from error
-    policy, warnings = read_policy(text, str(path))
-    for warning in warnings:
+
+
+def _read(text: str, file: str, *, quiet: bool) -> Policy:
+    """Read the policy; warnings are printed.
+
+    Raises:
+        PolicyError: it is wrong.
+    """
+    policy, warnings = read_policy(text.encode("utf-8", "surrogateescape"), file)
+    for warning in () if quiet else warnings:
         complaints().write(warning_text(warning))
-    return policy, True
+    return policy
 
 
-def warning_text(warning: Any) -> str:
+def warning_text(warning: Warning_) -> str:
     """A warning about a policy file as one line."""
     fields = {name: show(str(value)) for name, value in warning.params.items()}
     return f"{show(warning.place)}: {say(warning.message, **fields) if fields else say(warning.message)}"

@@ -29,6 +29,7 @@ from fumidai.report.progress import (
     header_lines,
     progress_line,
     proof_line,
+    putting_off_line,
     waiting_line,
 )
 from fumidai.report.voice import Voice
@@ -99,12 +100,15 @@ class Progress:
         if proof.kind is ProofKind.DELIVERY and attempt.control is None:
             self._words[attempt.number] = Word.DELIVERED
         if self.rows or proof.kind is ProofKind.BOUNCE:
-            self._above([proof_line(attempt.test.id, proof.arrival.peer, self.voice, glyphs=self.glyphs)])
+            name = attempt.control.value if attempt.control else attempt.test.id
+            bounced = proof.kind is ProofKind.BOUNCE
+            line = proof_line(name, proof.arrival.peer, self.voice, glyphs=self.glyphs, bounced=bounced)
+            self._above([line])
         self._bar()
 
     def putting_off(self, count: int, until: float) -> None:
         """Temporary refusals wait."""
-        self._above([waiting_line(count, until, self.voice)])
+        self._above([putting_off_line(count, until, self.voice)])
 
     def waiting(self, promises: int, until: float) -> None:
         """The proof window is open: say so once."""

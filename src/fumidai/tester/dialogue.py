@@ -115,9 +115,12 @@ class Dialogue:
         Of several answers to one line the last is given. A line whose answer need not come is given
         ``Lost(NOT_GIVEN)`` where none came within a moment.
         """
-        data = b"".join(self.machine.say(line.data, answers=line.answers) for line in lines)
-        self.connection.write(data)
-        return await self._collect(lines)
+        self.say(lines)
+        return await self.hear(lines)
+
+    def say(self, lines: Sequence[Line]) -> None:
+        """Say lines in one write; ``hear`` reads what they draw."""
+        self.connection.write(b"".join(self.machine.say(line.data, answers=line.answers) for line in lines))
 
     async def dribble(self, line: Line) -> Reply | Lost:
         """Say one line a byte a second, and read its answer."""
@@ -127,12 +130,12 @@ class Dialogue:
                 break
             self.connection.write(line.data[index : index + 1])
             await asyncio.sleep(1.0)
-        return (await self._collect([line]))[0]
+        return (await self.hear([line]))[0]
 
     async def hand_over(self, stuffed: bytes) -> Reply | Lost:
         """Send a message (dot-stuffed, with its end) and read the answer to it."""
         self.connection.write(self.machine.message(stuffed))
-        return (await self._collect([Line(b"")]))[0]
+        return (await self.hear([Line(b"")]))[0]
 
     def expect(self, line: bytes) -> None:
         """Say something before the greeting is read; its answer need not come."""
@@ -156,8 +159,8 @@ class Dialogue:
             self.connection.write(QUIT)
         await self.connection.close()
 
-    async def _collect(self, lines: Sequence[Line]) -> list[Reply | Lost]:
-        """Read what these lines draw."""
+    async def hear(self, lines: Sequence[Line]) -> list[Reply | Lost]:
+        """Read an answer for each of the next lines that were said, in order."""
         self.round_trips += 1
         needed = sum(line.answers[0] for line in lines)
         while len(self._answers) < needed and self._lost is None:

@@ -175,7 +175,7 @@ async def _introduce(session: Session) -> OpenFailure | None:
 
 async def _upgrade(session: Session, *, introduce: bool) -> OpenFailure | None:
     if not session.dialogue.machine.extensions.starttls:
-        return OpenFailure(Failure.NOT_OFFERED)
+        return OpenFailure(Failure.NOT_OFFERED, text="STARTTLS is not offered any more")
     reply = await session.dialogue.ask(command.STARTTLS)
     if isinstance(reply, Lost) or not reply.positive:
         return OpenFailure(Failure.TLS_FAILED, reply if isinstance(reply, Reply) else None)
@@ -199,6 +199,7 @@ async def shake_hands(session: Session) -> str:
     if not result.encrypted:
         return result.text or "TLS failed"
     dialogue.note(f"TLS {result.version} {result.cipher}")
-    if dialogue.machine.greeting is not None:
-        dialogue.machine.tls_started()
+    if dialogue.machine.greeting is not None and dialogue.machine.tls_started():
+        # Said in clear between the 220 and the handshake: it must not count (RFC 3207 §6); the bytes stand above.
+        dialogue.note("plain text came before the handshake")
     return ""

@@ -157,13 +157,32 @@ async def _say(
     if any(step.kind is StepKind.MAIL for step in steps):
         session.transaction = True
         session.spent.mails += 1
+    if any(step.kind is StepKind.STARTTLS for step in steps):
+        return await _say_around_tls(course, attempt, steps)
     replies = await _exchange(course, attempt, steps, head)
+    return _read_steps(course, attempt, steps, replies)
+
+
+async def _say_around_tls(course: Course, attempt: Attempt, steps: tuple[Step, ...]) -> Reading | None:
+    """Say STARTTLS, perhaps with more glued behind it; shake hands at its answer, then hear the rest inside."""
+    dialogue = course.session.dialogue
+    lines = [_line(step) for step in steps]
+    upto = 1 + next(index for index, step in enumerate(steps) if step.kind is StepKind.STARTTLS)
+    dialogue.say(lines)
+    reading = _read_steps(course, attempt, steps[:upto], await dialogue.hear(lines[:upto]))
+    reading = reading or await _encrypt(course, attempt)
+    if reading is None and steps[upto:]:
+        reading = _read_steps(course, attempt, steps[upto:], await dialogue.hear(lines[upto:]))
+    return reading
+
+
+def _read_steps(
+    course: Course, attempt: Attempt, steps: Sequence[Step], replies: Sequence[Reply | Lost]
+) -> Reading | None:
     for step, reply in zip(steps, replies, strict=True):
-        reading = _read_step(session, attempt, step, reply, course)
+        reading = _read_step(course.session, attempt, step, reply, course)
         if reading is not None:
             return reading
-    if any(step.kind is StepKind.STARTTLS for step in steps):
-        return await _encrypt(course, attempt)
     return None
 
 

@@ -9,9 +9,12 @@ as a literal (DESIGN §6). A reverse name that the policy counts as ours would n
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from fumidai.evidence.vantage import is_private
+from fumidai.net.route import source_towards
 from fumidai.policy.model import Policy, related
 
 Address = IPv4Address | IPv6Address
@@ -64,3 +67,26 @@ def host_name() -> str:
     """The name this machine gives itself, where it is a full one."""
     name = socket.gethostname()
     return name if "." in name.strip(".") and not name.endswith((".localdomain", ".local")) else ""
+
+
+def sink_addresses(
+    places: Iterable[tuple[str, int]], targets: Iterable[Address], source: Address | None
+) -> list[Address]:
+    """Addresses at which a target reaches our sink, for rows that name it by a literal.
+
+    Mail to a literal goes to port 25 (RFC 5321 §5.1). A sink on all addresses is reached at the one we come from,
+    unless a NAT stands between.
+
+    Args:
+        places: (address, port) of the sink's sockets.
+    """
+    found: list[Address] = []
+    for text, port in places:
+        address = ip_address(text)
+        for target in targets:
+            here = source_towards(target, source) if address.is_unspecified else address
+            if here is None or port != 25 or address.version != here.version:
+                continue
+            if here not in found and is_private(here) == is_private(target):
+                found.append(here)
+    return found

@@ -26,7 +26,7 @@ from fumidai.battery.batteries import select
 from fumidai.battery.expand import controls, decoy_for, expand
 from fumidai.battery.row import Entry
 from fumidai.evidence.endpoint import Endpoint, TlsState
-from fumidai.evidence.proof import Proof
+from fumidai.evidence.proof import Arrival, Proof
 from fumidai.evidence.result import RunResult
 from fumidai.evidence.token import RUN_BYTES, run_mark
 from fumidai.judge.record import Failure, Record
@@ -41,7 +41,7 @@ from fumidai.tester.session import Manners
 from fumidai.trial.address import AddressRun, Asked
 from fumidai.trial.ground import Site, lay_ground
 from fumidai.trial.hosts import Host, find_hosts
-from fumidai.trial.identity import identify_ourselves
+from fumidai.trial.identity import identify_ourselves, sink_addresses
 from fumidai.trial.listener import RunListener
 from fumidai.trial.numbers import Numbers
 from fumidai.trial.order import Order
@@ -76,6 +76,7 @@ class Trial:
     Attributes:
         order: what is wanted; ``listener``: who hears of it.
         stop: set it to end the run with what is there.
+        sink_places: (address, port) of our own sink's sockets.
         addresses: all that was asked, one for each address of each host.
         places: what the DNS says of each address.
         known: records of an earlier part of this run, to be completed.
@@ -86,7 +87,7 @@ class Trial:
     listener: RunListener
     stop: asyncio.Event
     resolver: Resolver = field(default_factory=Resolver)
-    sink_addresses: tuple[Address, ...] = ()
+    sink_places: tuple[tuple[str, int], ...] = ()
     proofs: Proofs = field(init=False)
     numbers: Numbers = field(init=False)
     hosts: list[Host] = field(default_factory=list)
@@ -102,10 +103,35 @@ class Trial:
         self.numbers = Numbers(self.order.key, self.name.raw)
         self.proofs = Proofs(self.order.key, self.name.raw, self._proven, self.listener.arrived)
 
-    async def ask(self) -> None:
-        """Find the hosts and ask them all."""
+    async def find(self) -> None:
+        """Find the hosts behind the targets.
+
+        Raises:
+            TargetError: the DNS knows none, or could not answer.
+        """
         for spec in self.order.targets:
             self.hosts += await find_hosts(spec, self.resolver, self.order.only)
+
+    def take_up(self, scene: Scene, records: Sequence[Record], arrivals: Sequence[Arrival]) -> None:
+        """Go on where an earlier part of the run ended."""
+        self.started, self.waited = scene.started, scene.waited
+        for record in records:
+            self.known[record.endpoint, record.domain] = record
+            attempts = record.all_attempts()
+            self._by_number.update(attempts)
+            self.proofs.one_address |= {n for n, a in attempts.items() if a.mail_from == a.rcpt_to}
+            numbers = [*attempts, *(item.number for item in record.inapplicable)]
+            self.numbers.last = max(self.numbers.last, *numbers, 0)
+        for arrival in arrivals:
+            self.proofs.take(arrival)
+
+    def own_domains(self) -> tuple[str, ...]:
+        """Domains whose mail the sink hears out."""
+        named = (self.order.proof.domain if self.order.proof else "", self.order.mx_domain)
+        return tuple(name for name in named if name)
+
+    async def ask(self) -> None:
+        """Ask all hosts."""
         gate = asyncio.Semaphore(self.order.targets_at_once)
         async with asyncio.TaskGroup() as group:
             for host in self.hosts:
@@ -185,9 +211,9 @@ class Trial:
             source, address, reverse, self.order.policy, proof_domain=proof, ehlo=self.order.ehlo
         )
         self.places[address] = await self._place(host, address)
-        reachable = [known for known in self.sink_addresses if self.order.sending]
-        sink4 = next((known for known in reachable if isinstance(known, IPv4Address)), None)
-        sink6 = next((known for known in reachable if isinstance(known, IPv6Address)), None)
+        sinks = sink_addresses(self.sink_places, host.addresses, self.order.source)
+        sink4 = next((known for known in sinks if isinstance(known, IPv4Address)), None)
+        sink6 = next((known for known in sinks if isinstance(known, IPv6Address)), None)
         return Site(host, address, identity, sink4, sink6)
 
     async def _place(self, host: Host, address: Address) -> Place:

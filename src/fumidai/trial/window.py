@@ -55,6 +55,10 @@ class Proofs:
             self.found.append(proof)
             self.on_proof(proof)
 
+    def concerns(self, arrival: Arrival) -> bool:
+        """Does it hold a token of this run?"""
+        return bool(read_proof(self.key, self.run, arrival, one_address=self.one_address))
+
     def attempts(self) -> set[int]:
         """Numbers of the attempts of which something came back."""
         return {proof.attempt for proof in self.found}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a sink of its own until it is told to stop, with a line for each message it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fumidai.cli.order import parse_listen
+from fumidai.cli.screen import complaints, output, say
+from fumidai.evidence.proof import Arrival
+from fumidai.net.loop import run
+from fumidai.report.escape import show
+from fumidai.sink.sink import run_sink
+from fumidai.store.state import token_key
+from fumidai.texts import N_
+
+
+def run_until_stopped(given: Mapping[str, Any]) -> int:
+    """Listen and keep; 0 once told to stop."""
+    places = [(listen.address, listen.port) for listen in (parse_listen(text) for text in given["places"])]
+    key = token_key(Path(given["key"]) if given["key"] else None)
+
+    def ready(sockets: list[tuple[str, int]]) -> None:
+        shown = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in sockets)
+        complaints().write(
+            say(
+                N_("Listening on {places}; key {fingerprint}; Ctrl-C ends it."),
+                places=shown,
+                fingerprint=key.fingerprint,
+            )
+        )
+
+    async def whole() -> None:
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        await run_sink(
+            places,
+            Path(given["maildir"]),
+            key,
+            domains=given["domains"],
+            name=given["name"],
+            stop=stop,
+            on_ready=ready,
+            on_arrival=_tell,
+        )
+
+    run(whole())
+    return 0
+
+
+def _tell(arrival: Arrival) -> None:
+    recipients = ", ".join(arrival.recipients)
+    output().write(f"{show(arrival.peer)}  <{show(arrival.reverse_path or '')}> -> {show(recipients)}  {arrival.file}")

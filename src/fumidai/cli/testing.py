@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run ``fumidai test`` once its options are read: folder, signals, progress, result.
+
+The first Ctrl-C (or TERM) ends the asking and the waiting and keeps what is there; the second ends the program at
+once, and what was written down until then stays in the run folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fumidai.cli.order import confirm_public, make_order
+from fumidai.cli.output import Wanted, deliver, format_of
+from fumidai.cli.progress import Progress
+from fumidai.cli.screen import complaints, language, local_zone, say
+from fumidai.cli.test import read_targets
+from fumidai.errors import UsageError
+from fumidai.evidence.outcome import Word
+from fumidai.evidence.result import RunResult
+from fumidai.net.loop import run
+from fumidai.report.escape import show
+from fumidai.report.glyphs import choose_glyphs
+from fumidai.report.progress import asking_line, promised_lines
+from fumidai.report.voice import Voice
+from fumidai.sink.lead import Lead
+from fumidai.store.run import RunFolder
+from fumidai.texts import N_
+from fumidai.trial.order import Order
+from fumidai.trial.run import RunName, Trial, new_run_name
+from fumidai.trial.scene import read_scene
+from fumidai.trial.whole import Earlier, carry_out
+
+#: Options that describe how the result is printed, and are not kept with the run.
+_NOT_KEPT = frozenset({"format_", "output", "verbose", "quiet", "debug", "fail_on", "exit_zero", "resume", "yes"})
+
+
+def run_test(given: Mapping[str, Any]) -> int:
+    """Carry out one ``test`` command; its exit code."""
+    wanted = wanted_output(given)
+    for file in wanted.files:
+        format_of(file)
+    if given["resume"]:
+        return _resume(given, wanted)
+    targets = [*given["targets"], *(read_targets(given["targets_file"]) if given["targets_file"] else [])]
+    if not targets:
+        raise UsageError(
+            N_("No target was named."),
+            mend=N_("Name a host, for example: fumidai test mail.example.com --domain example.com"),
+        )
+    settings = {**{key: value for key, value in given.items() if key not in _NOT_KEPT}, "targets": targets}
+    order = make_order(given, targets, settings)
+    name = new_run_name(time.time())
+    with RunFolder.create(name.id) as folder:
+        return _carry_out(order, name, folder, given, wanted, None)
+
+
+def _resume(given: Mapping[str, Any], wanted: Wanted) -> int:
+    """Go on with an earlier run: its options, with those given now on top."""
+    folder, kept = RunFolder.open(given["resume"])
+    with folder:
+        scene = read_scene(kept.header, str(folder.path))
+        now = {key: value for key, value in given.items() if value not in (None, (), False, "")}
+        settings = {**scene.settings, **{key: value for key, value in now.items() if key not in _NOT_KEPT}}
+        merged = {**given, **settings}
+        order = make_order(merged, list(scene.targets), settings, earlier=scene)
+        name = RunName(scene.raw, scene.id)
+        return _carry_out(order, name, folder, {**given, "yes": True}, wanted, Earlier(scene, kept))
+
+
+def wanted_output(given: Mapping[str, Any]) -> Wanted:
+    """How the result is to be printed."""
+    form = given["format_"] or ("maps" if given.get("battery") == "maps" else "text")
+    return Wanted(
+        format=form,
+        files=tuple(given["output"]),
+        verbose=given["verbose"],
+        quiet=given["quiet"],
+        fail_on=given["fail_on"],
+        exit_zero=given["exit_zero"],
+        again=_again(sys.argv[1:]),
+    )
+
+
+def _carry_out(
+    order: Order,
+    name: RunName,
+    folder: RunFolder,
+    given: Mapping[str, Any],
+    wanted: Wanted,
+    earlier: Earlier | None,
+) -> int:
+    screen = complaints()
+    voice = Voice(language(), local_zone(), screen.encodable)
+    glyphs = choose_glyphs(screen.encodable, ambiguous_is_wide=language() == "ja")
+    progress = Progress(screen, voice, glyphs, rows=bool(given["verbose"]))
+    shown = screen.terminal and not given["quiet"]
+    if not order.sending and not given["quiet"]:
+        screen.write(asking_line(voice))
+
+    def confirm(trial: Trial) -> None:
+        addresses = [address for host in trial.hosts for address in host.addresses]
+        confirm_public(order, addresses, [host.name for host in trial.hosts], yes=given["yes"])
+
+    async def whole() -> RunResult:
+        stop = asyncio.Event()
+        _catch_signals(stop, folder)
+        listeners = (progress,) if shown else ()
+        return await carry_out(order, name, folder, listeners, stop, confirm=confirm, warn=_warn, earlier=earlier)
+
+    try:
+        result = run(whole())
+    finally:
+        if shown:
+            progress.end()
+    code = deliver(result, wanted)
+    _last_words(result, order, voice, folder, quiet=given["quiet"])
+    return code
+
+
+def _catch_signals(stop: asyncio.Event, folder: RunFolder) -> None:
+    """The first interrupt stops the run, the second the program."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        if stop.is_set():
+            folder.sync()
+            complaints().write(say(N_("Stopped. What was seen is in {folder}"), folder=str(folder.path)))
+            os._exit(3)
+        stop.set()
+        complaints().write(say(N_("Stopping; what is there is kept (once more to stop at once).")))
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, interrupted)
+
+
+def _warn(lead: Lead) -> None:
+    """Nobody could see whether the proof domain leads here."""
+    complaints().write(
+        say(
+            N_("Warning: whether the proof domain leads to this sink can't be seen from here ({host}: {why})."),
+            host=show(lead.host or "?"),
+            why=show(lead.text),
+        )
+    )
+
+
+def _last_words(result: RunResult, order: Order, voice: Voice, folder: RunFolder, *, quiet: bool) -> None:
+    screen = complaints()
+    if folder.error is not None:
+        screen.write(say(folder.error.message, **{k: show(str(v)) for k, v in folder.error.params.items()}))
+    taken = [row for entry in result.entries for row in entry.tests if row.word is Word.ACCEPTED and not row.allowed]
+    if taken and not order.sending and not quiet:
+        screen.write("\n".join(promised_lines(len(taken), voice, width=screen.width)))
+
+
+def _again(words: list[str]) -> str:
+    """The command that was typed, to be typed again."""
+    quoted = [word if word and all(c.isalnum() or c in "-_.:/@[],=%+" for c in word) else repr(word) for word in words]
+    return " ".join(["fumidai", *quoted])
