@@ -70,7 +70,7 @@ class Vantage:
     @property
     def neighbour(self) -> bool:
         """In the target's /24 or /48 without being declared as one that may relay."""
-        if self.source is None or self._in_networks(self.source):
+        if self.source is None or plain(self.source) == plain(self.target) or self._in_networks(self.source):
             return False
         return same_neighbourhood(self.source, self.target)
 

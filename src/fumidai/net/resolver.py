@@ -55,12 +55,16 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Exchangers:
-    """Mail exchangers, best first, without final dot; ``null``: the domain takes no mail (RFC 7505)."""
+    """Mail exchangers, best first, without final dot; ``null``: the domain takes no mail (RFC 7505).
+
+    ``best``: those of the lowest preference, which a sender tries first.
+    """
 
     names: tuple[str, ...] = ()
     null: bool = False
     failed: bool = False
     text: str = ""
+    best: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ class Resolver:
         answer = await self._ask(name, "MX")
         ranked = sorted((int(text.partition(" ")[0]), text.partition(" ")[2].rstrip(".")) for text in answer.texts)
         names = tuple(exchanger for _, exchanger in ranked if exchanger)
-        return Exchangers(names, bool(ranked) and not names, answer.failed, answer.text)
+        best = tuple(exchanger for rank, exchanger in ranked if rank == ranked[0][0] and exchanger)
+        return Exchangers(names, bool(ranked) and not names, answer.failed, answer.text, best)
 
     async def ptr(self, address: IpAddress) -> ReverseName:
         """The reverse name of an address."""

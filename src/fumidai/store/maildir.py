@@ -40,6 +40,16 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f()<>\\\"]|[^\x00-\x7f]")
 _OWN_RECEIVED: Final = re.compile(rb"\s*from (\S+) \(\[(?:IPv6:)?([0-9A-Fa-f.:%a-z]+)\]\)\s+by \S+ \(Fumidai sink ")
 
 
+def prepare(folder: Path) -> None:
+    """Make a Maildir if it is not there.
+
+    Raises:
+        StorageError: it can't be made.
+    """
+    for part in ("tmp", "new", "cur"):
+        make_folder(folder / part)
+
+
 def deliver(folder: Path, arrival: Arrival, by: str) -> str:
     """Put a message into a Maildir, durably; made if it is not there.
 
@@ -52,8 +62,7 @@ def deliver(folder: Path, arrival: Arrival, by: str) -> str:
     Raises:
         StorageError: it could not be written; nothing is left behind.
     """
-    for part in ("tmp", "new", "cur"):
-        make_folder(folder / part)
+    prepare(folder)
     name = _unique_name()
     try:
         place(folder / "tmp" / name, folder / "new" / name, _trace(arrival, by) + arrival.message)

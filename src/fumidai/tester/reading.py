@@ -2,7 +2,7 @@
 """Read the deciding reply of an attempt: what it means for the row, or that the row must be asked again.
 
 A refusal counts by its reason (DESIGN §3 "Replies"): a server that refuses what the row itself altered has
-refused the row; one that refuses what the row left clean (our sender, our address, our HELO), that blocks the
+refused the row; one that refuses what the row left clean (our sender, address, HELO or words), that blocks the
 tester or says 421 has not been asked. 454 "Relay access denied" is a refusal although 4xx (Postfix's default,
 ``defer_unauth_destination``); any other 4xx is temporary and asked again later, with the same triplet.
 
@@ -89,7 +89,8 @@ def _limit_reason(reply: Reply, reason: Reason) -> Reason:
 
 def _is_clean_part(attempt: Attempt, reason: Reason) -> bool:
     """The server refused something that this row sends as an honest client would."""
-    if reason in {Reason.CLIENT, Reason.TESTER_BLOCKED}:
+    # What a filter says of our words is no answer about relaying: the words are the same in every row.
+    if reason in {Reason.CLIENT, Reason.TESTER_BLOCKED, Reason.CONTENT}:
         return True
     if reason is Reason.SENDER:
         return "sender" not in attempt.test.alters
