@@ -107,7 +107,7 @@ def test_all_comes_back(tmp_path):
     assert len(kept.records) == 2
     assert same(kept.records[0], made)
     assert same(kept.records[1], other)
-    assert kept.arrivals == [arrival(file=os.path.basename(kept_as))]
+    assert kept.arrivals == [arrival(file=kept_as)]
 
 
 def test_everything_in_it_is_for_its_owner_alone(tmp_path):
@@ -212,7 +212,7 @@ def test_a_name_in_a_folder_handed_on_does_not_lead_out_of_it(tmp_path):
         envelope = (folder.path / name).with_suffix(".json")
         envelope.write_text(envelope.read_text().replace(os.path.basename(name), "../../../etc/passwd"))
         _, kept = read_run("r", tmp_path)
-        assert kept.arrivals[0].file == os.path.basename(name)
+        assert kept.arrivals[0].file == name
 
 
 def test_runs_are_found_by_path_id_and_the_end_of_it(tmp_path):

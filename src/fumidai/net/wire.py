@@ -50,11 +50,22 @@ class Wire:
         lost: the transport is gone; nothing can be sent any more.
     """
 
-    # fmt: off
     __slots__ = (
-        "_buffer", "_closed", "_drain", "_loop", "_opened", "_paused", "_reader", "error", "lost", "over", "transport",
+        "_alarm",
+        "_alarm_at",
+        "_buffer",
+        "_closed",
+        "_drain",
+        "_loop",
+        "_opened",
+        "_patience",
+        "_paused",
+        "_reader",
+        "error",
+        "lost",
+        "over",
+        "transport",
     )
-    # fmt: on
 
     def __init__(self, loop: asyncio.AbstractEventLoop, opened: Opened | None = None) -> None:
         self._opened = opened
@@ -66,6 +77,9 @@ class Wire:
         self._buffer = bytearray()
         self._paused = False
         self._reader: asyncio.Future[None] | None = None
+        self._patience = 0.0  # time at which the reader has waited long enough
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._drain: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
 
@@ -94,6 +108,7 @@ class Wire:
             self.error = _words(error)
         if lost:
             self.lost = True
+            self._silence_alarm()
             _wake(self._drain)
             _wake(self._closed)
         _wake(self._reader)
@@ -138,12 +153,13 @@ class Wire:
         """
         if self._buffer or self.over:
             return
-        self._reader = reader = self._loop.create_future()
-        timer = self._loop.call_later(max(seconds, 0.0), _expire, reader)
+        self._patience = self._loop.time() + seconds
+        if self._alarm is None or self._alarm_at > self._patience:
+            self._set_alarm()
+        self._reader = self._loop.create_future()
         try:
-            await reader
+            await self._reader
         finally:
-            timer.cancel()
             self._reader = None
 
     def send(self, data: bytes) -> None:
@@ -164,6 +180,28 @@ class Wire:
                 await asyncio.shield(self._drain)
         except TimeoutError:
             raise ReadTimeout from None
+
+    # One alarm serves many reads: it is set once, and when it rings too early it is set anew. A timer for each read
+    # would cost a quarter of the read.
+
+    def _set_alarm(self) -> None:
+        self._silence_alarm()
+        self._alarm_at = self._patience
+        self._alarm = self._loop.call_at(self._alarm_at, self._ring)
+
+    def _silence_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._reader is None or self._reader.done():
+            return
+        if self._patience > self._alarm_at:
+            self._set_alarm()
+        else:
+            self._reader.set_exception(ReadTimeout())
 
     async def close(self, seconds: float) -> None:
         """Send what is left and close; aborts where that takes longer than ``seconds``."""
@@ -270,11 +308,6 @@ def new_wire(loop: asyncio.AbstractEventLoop, opened: Opened | None = None) -> B
 def _wake(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
-
-
-def _expire(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_exception(ReadTimeout())
 
 
 def _words(error: Exception) -> str:

@@ -10,7 +10,7 @@ Limits: everything is held in memory. ``Record.last_dot`` is a time of the proce
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +47,7 @@ class Kept:
     Attributes:
         header: as it was written; empty where there is none.
         records: endpoints, in the order in which they were begun.
-        arrivals: messages that came, oldest first.
+        arrivals: messages that came, oldest first; ``file`` is relative to the run folder.
         damaged: lines and files that could not be read.
     """
 
@@ -116,7 +116,8 @@ def read_kept(folder: Path, rows: RowTable) -> Kept:
     kept.damaged += _take_transcripts(records, folder / "transcripts")
     # Numbers are given in order; a gap means that lines were lost, and a record in its place keeps the others' numbers.
     kept.records = [records[number] for number in sorted(records)]
-    kept.arrivals, bad = read_arrivals(folder / "proofs")
+    arrivals, bad = read_arrivals(folder / "proofs")
+    kept.arrivals = [replace(arrival, file=f"proofs/{arrival.file}") for arrival in arrivals]
     kept.damaged += bad
     return kept
 
