@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_address
@@ -260,6 +262,19 @@ async def test_an_address_without_scope_has_no_route():
     made = await open_connection(ip_address("fe80::1"), 25, timeout=1)
     assert isinstance(made, ConnectFailure)
     assert made.kind is ConnectKind.NO_ROUTE
+
+
+async def test_out_of_files_is_not_taken_for_a_missing_route():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.open("/dev/null", os.O_RDONLY)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        made = await open_connection(LOOPBACK, 9, timeout=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert isinstance(made, ConnectFailure)
+    assert made.kind is ConnectKind.EXHAUSTED
 
 
 async def test_many_connections_at_once():

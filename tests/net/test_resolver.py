@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from fumidai.net.resolver import Resolver, as_address
+from fumidai.net.resolver import Exchangers, Resolver, as_address
 from tests.net.nameserver import Table, name_server
 
 TABLE: Table = {
@@ -119,6 +119,8 @@ async def test_exchangers_come_best_first(resolver):
     assert (await resolver.mx("nothing.test")).names == ()
     assert (await resolver.mx("broken.test")).failed
     assert (await resolver.mx("nomail.test")).null
+    assert found.best == ("also.a.test", "mail.a.test")
+    assert await resolver.mx("[192.0.2.1]") == Exchangers()
 
 
 async def test_reverse_names(resolver):

@@ -97,6 +97,28 @@ async def test_another_key_is_another_sink(dns_port):
     assert KEY.fingerprint in lead.text
 
 
+@pytest.mark.parametrize(
+    ("said", "where", "words"),
+    [
+        (b"", Where.UNKNOWN, "does not greet"),
+        (b"SSH-2.0-x\r\n", Where.ELSEWHERE, "SSH-2.0-x"),
+        (b"554 no \x1b[2J\r\n", Where.ELSEWHERE, "no"),
+        (b"220-" + KEY.fingerprint.encode(), Where.UNKNOWN, "does not greet"),
+    ],
+)
+async def test_what_is_no_greeting(said, where, words):
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(odd, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    lead = await leads_here("127.0.0.1", KEY.fingerprint, Resolver([]), port=port)
+    server.close()
+    assert lead.where is where
+    assert words in lead.text
+
+
 async def test_nothing_but_quit_is_said(dns_port):
     resolver = Resolver(["127.0.0.1"], port=dns_port, deadline=2.0)
     SAID.clear()

@@ -317,7 +317,9 @@ def _bind(plug: socket.socket, source: IpAddress) -> None:
 def _failure(problem: OSError, address: IpAddress, source: IpAddress | None) -> ConnectFailure:
     """Name what happened; only the kernel's own table tells a missing route from a router's refusal."""
     kind = _KINDS.get(problem.errno or 0, ConnectKind.OTHER)
-    if kind in {ConnectKind.UNREACHABLE, ConnectKind.EXHAUSTED} and not has_route(address, source):
+    # EADDRNOTAVAIL: all ports are in use, or this family has no address here. Out of files the table can't be asked.
+    doubtful = kind is ConnectKind.UNREACHABLE or problem.errno == errno.EADDRNOTAVAIL
+    if doubtful and not has_route(address, source):
         kind = ConnectKind.NO_ROUTE
     return ConnectFailure(kind, problem.strerror or str(problem))
 

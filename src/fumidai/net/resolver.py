@@ -114,6 +114,8 @@ class Resolver:
 
     async def mx(self, name: str) -> Exchangers:
         """The mail exchangers of a domain; empty where it has none (its address then counts, RFC 5321 §5.1)."""
+        if as_address(name) is not None:
+            return Exchangers()
         answer = await self._ask(name, "MX")
         ranked = sorted((int(text.partition(" ")[0]), text.partition(" ")[2].rstrip(".")) for text in answer.texts)
         names = tuple(exchanger for _, exchanger in ranked if exchanger)

@@ -79,6 +79,7 @@ class Conversation:
         self._host = host
         self._conn = conn
         self._machine = ServerMachine(_ANNOUNCED, _LIMITS)
+        self._due = bytearray()  # answers to a pipelined group go out together (RFC 2920 §3.2)
         here = conn.local_address
         self._name = host.name or (f"[IPv6:{here}]" if here.version == 6 else f"[{here}]")
 
@@ -103,11 +104,12 @@ class Conversation:
             for event in events:
                 await self._meet(event)
             events = self._machine.receive(b"")
+        self._flush()
 
     async def _meet(self, event: Event) -> None:
         match event:
             case Refuse(reply=reply):
-                self._conn.write(reply)
+                self._due += reply
             case Close() | Early() | Injected() | DataChunk():
                 pass
             case Message(data=data):
@@ -125,6 +127,7 @@ class Conversation:
             self._say(550, "This sink takes test messages only, and this is none of its own", "5.7.1")
             return
         arrival = self._arrival(reverse_path, recipients, data)
+        self._flush()
         try:
             # In a thread: flushing to a disk may take long, and others are waiting.
             name = await asyncio.to_thread(self._host.keep, arrival)
@@ -134,6 +137,7 @@ class Conversation:
             name = f"{NOT_KEPT}{next(_numbers)}"
         else:
             self._say(250, "Kept as proof", "2.0.0")
+        self._flush()
         self._host.on_arrival(replace(arrival, file=name))
 
     def _arrival(self, reverse_path: bytes, recipients: list[bytes], data: bytes) -> Arrival:
@@ -149,4 +153,8 @@ class Conversation:
         )
 
     def _say(self, code: int, text: str, enhanced: str) -> None:
-        self._conn.write(self._machine.answer(code, text, enhanced))
+        self._due += self._machine.answer(code, text, enhanced)
+
+    def _flush(self) -> None:
+        self._conn.write(bytes(self._due))
+        self._due.clear()
