@@ -190,6 +190,7 @@ def test_quotes_hide_no_recipient_from_the_access_table() -> None:
         ({"evil.test": "RELAY"}, "<v@evil.test>", {}, Rule.ACCESS_TO_RELAY),
         ({"Connect:203.0.113": "RELAY"}, "<v@evil.test>", {}, Rule.ACCESS_CONNECT_RELAY),
         ({"Connect:203.0.113": "OK"}, "<v@evil.test>", {}, Rule.FOREIGN_RECIPIENT),
+        ({"Connect:[203.0.113.9]": "RELAY"}, "<v@evil.test>", {}, Rule.FOREIGN_RECIPIENT),
         ({"Connect:x.test": "RELAY"}, "<v@evil.test>", {"client_name": "y.x.test"}, Rule.ACCESS_CONNECT_RELAY),
         ({"Connect:x.test": "RELAY"}, "<v@evil.test>", {"helo": "x.test"}, Rule.FOREIGN_RECIPIENT),
         ({"Connect:x.test": "RELAY"}, "<v@evil.test>", {"client": UNKNOWN}, Rule.UNKNOWN_CLIENT),

@@ -242,6 +242,7 @@ def warned(text: str) -> list[tuple[int, str, str]]:
         ('[policy.relay]\nnetworks = ["172.16.0.0/12"]', "policy.relay.networks", "container bridges"),
         ('[policy.relay]\nnetworks = ["10.88.0.0/24"]', "policy.relay.networks", "container bridges"),
         ('[access]\n"From:a.test" = "RELAY"', 'access."From:a.test"', "never lets anyone relay"),
+        ('[access]\n"To:u@" = "RELAY"', 'access."To:u@"', "this lets nobody relay"),
         ('[access]\n"a.test" = "RELAY"', 'access."a.test"', "Without a tag this relays to a.test for everyone"),
         ('[access]\n"Connect:net" = "RELAY"', 'access."Connect:net"', "whole top-level domain"),
         ('[access]\n"Spam:a.test" = "HATER"', 'access."Spam:a.test"', "changes nothing"),

@@ -9,10 +9,11 @@
     "spam.test"               no tag: tried after the tagged key at every step of Connect, From and To
 
 Right-hand sides: OK, RELAY, REJECT, DISCARD, SKIP, QUARANTINE, ERROR:D.S.N:NNN text, ERROR:NNN text, NNN text.
-Semantics are those of cf/README of sendmail 8.18 ("Anti-Spam Configuration Control", "FEATURE(`access_db')"),
-checked against its rule sets in address test mode, with three differences, all of them stricter: DISCARD answers
-550 and QUARANTINE 451 (nothing is acknowledged that is not delivered), From: never grants relaying (a sender is
-claimed, not known), and an HATER changes nothing because everybody is checked.
+Semantics are those of sendmail's cf/README ("Anti-Spam Configuration Control") with the features access_db (skip,
+relaytofulladdress) and blocklist_recipients, and were held against the rule sets of sendmail 8.17 in address test mode
+(``tests/policy/sendmail_answers.jsonl``). Every difference is stricter: DISCARD answers 550 and QUARANTINE 451
+(nothing is acknowledged that is not delivered), From: and To:user@ never grant relaying, To: refuses any reading of
+the recipient, and an HATER changes nothing because everybody is checked.
 
 Limits: ClientRate, ClientConn and GreetPause are kept for whoever counts; ``decide`` does not.
 """

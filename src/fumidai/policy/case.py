@@ -90,7 +90,9 @@ class Case:
         return None
 
     def _access_right(self) -> Ground | None:
-        for hit in (self.by_address(), self.by_name()):
+        # sendmail, Relay_ok: a name lets relay only once it has been verified; "[192.0.2.1]" is no such name.
+        named = self.by_name() if isinstance(self.name, str) else None
+        for hit in (self.by_address(), named):
             if hit is not None and hit.side.kind is Kind.RELAY:
                 return Ground(Rule.ACCESS_CONNECT_RELAY, {"client": self.shown_client, "key": hit.key})
         return None

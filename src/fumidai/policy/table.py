@@ -175,6 +175,12 @@ def _warn(key: str, side: RightSide, place: Place, source: Source) -> None:
             N_("A sender is only claimed, so this never lets anyone relay."),
             mend=N_("Use policy.relay.networks, policy.relay.authenticated or Connect:."),
         )
+    elif side.kind is Kind.RELAY and rest.endswith("@"):
+        source.warn(
+            place,
+            N_("A user alone says nothing of the place mail goes to, so this lets nobody relay."),
+            mend=N_('Name the mailbox or the domain: "To:user@a.com", "To:a.com".'),
+        )
     elif side.kind is Kind.RELAY and tag is Tag.ANY:
         source.warn(
             place,
