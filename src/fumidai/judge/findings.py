@@ -153,7 +153,7 @@ def _outdated(case: Case, software: Software) -> Iterable[Finding]:
     digits = software.version.split("/")[0].split(".")
     known = len(digits) >= 2 and digits[0].isdigit() and digits[1].isdigit()
     if known and (int(digits[0]), int(digits[1])) < _SENDMAIL_WITHOUT_CONTROL:
-        params: dict[str, str | int] = {"software": software.name, "version": software.version}
+        params: dict[str, str | int] = {"name": software.name, "version": software.version}
         yield Finding("software-outdated", Severity.HIGH, _target(case), (), params)
 
 
