@@ -20,15 +20,20 @@ _CRASH_MEND = N_("This is a fault of ours, not of the server. Run it again with 
 
 def complain(error: FumidaiError, *, debug: bool) -> int:
     """Print an error of ours or the user's; its exit code."""
+    complaints().write(error_text(error))
+    if debug:
+        complaints().write(traceback.format_exc())
+    return error.exit_code
+
+
+def error_text(error: FumidaiError) -> str:
+    """An error in one to three lines: what happened, where, and what to do."""
     fields = {name: show(str(value)) for name, value in error.params.items()}
     text = say(error.message, **fields) if fields else say(error.message)
     lines = [f"{show(error.place)}: {text}" if isinstance(error, PolicyError) else text]
     if error.mend:
         lines.append("  " + (say(error.mend, **fields) if fields else say(error.mend)))
-    complaints().write("\n".join(lines))
-    if debug:
-        complaints().write(traceback.format_exc())
-    return error.exit_code
+    return "\n".join(lines)
 
 
 def confess(error: BaseException, *, debug: bool) -> int:

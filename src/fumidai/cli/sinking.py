@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fumidai.cli.complaint import error_text
 from fumidai.cli.order import parse_listen
 from fumidai.cli.screen import complaints, output, say
 from fumidai.evidence.proof import Arrival
@@ -47,6 +48,7 @@ def run_until_stopped(given: Mapping[str, Any]) -> int:
             stop=stop,
             on_ready=ready,
             on_arrival=_tell,
+            on_trouble=lambda trouble: complaints().write(error_text(trouble)),
         )
 
     run(whole())

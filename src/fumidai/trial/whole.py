@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fumidai.errors import ProofDomainError
+from fumidai.errors import ProofDomainError, StorageError
 from fumidai.evidence.proof import Arrival
 from fumidai.evidence.result import RunResult
 from fumidai.net.resolver import Resolver
@@ -116,7 +116,9 @@ async def _proofs(trial: Trial, folder: RunFolder) -> AsyncIterator[Callable[[],
 def _keep_copy(trial: Trial, folder: RunFolder, arrival: Arrival) -> None:
     """Copy a proof from a Maildir into the run folder, and read it."""
     if trial.proofs.concerns(arrival):
-        folder.keep_proof(arrival)
+        # A full disk is told once, at the end; the proof counts all the same, for the Maildir still has it.
+        with suppress(StorageError):
+            folder.keep_proof(arrival)
     trial.proofs.take(arrival)
 
 

@@ -41,13 +41,14 @@ class Proofs:
     on_arrival: Callable[[Arrival], None] = lambda arrival: None
     found: list[Proof] = field(default_factory=list)
     one_address: set[int] = field(default_factory=set)
-    _files: set[str] = field(default_factory=set)
+    _known: set[str | int] = field(default_factory=set)
 
     def take(self, arrival: Arrival) -> None:
-        """Read an arrival; one that was read before is passed over."""
-        if arrival.file in self._files:
+        """Read an arrival; one that was read before, under this name or another, is passed over."""
+        known = {arrival.file, hash((arrival.recipients, arrival.message))}
+        if known & self._known:
             return
-        self._files.add(arrival.file)
+        self._known |= known
         proofs = read_proof(self.key, self.run, arrival, one_address=self.one_address)
         if proofs:
             self.on_arrival(arrival)
@@ -56,7 +57,9 @@ class Proofs:
             self.on_proof(proof)
 
     def concerns(self, arrival: Arrival) -> bool:
-        """Does it hold a token of this run?"""
+        """Does it hold a token of this run, and was it not read before?"""
+        if hash((arrival.recipients, arrival.message)) in self._known:
+            return False
         return bool(read_proof(self.key, self.run, arrival, one_address=self.one_address))
 
     def attempts(self) -> set[int]:
