@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`--version` answers before anything heavy is loaded: within three times the interpreter's own start."""
+"""`--version` answers before anything heavy is loaded (how long it takes is measured in `benchmarks`)."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -28,15 +27,3 @@ def test_version_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "[]"
-
-
-def test_version_costs_at_most_three_interpreter_starts() -> None:
-    def best(*args: str) -> float:
-        took = []
-        for _ in range(7):
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, *args], check=True, capture_output=True)
-            took.append(time.perf_counter() - begun)
-        return min(took)
-
-    assert best("-m", "fumidai", "--version") <= 3 * best("-c", "pass")
