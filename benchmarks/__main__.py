@@ -66,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(names) - set(NAMES) or options.repeat < 1:
         print(f"bench: no such benchmark, or no repetition: {unknown}", file=sys.stderr)
         return EX_USAGE
+    if sys.platform != "linux":
+        print("bench: needs Linux", file=sys.stderr)
+        return EX_UNAVAILABLE
     try:
         parts, about = take(names, options.repeat)
     except BenchError as error:

@@ -46,7 +46,8 @@ class Setting:
 
 DEFAULT = Setting("Postfix, Debian's default", 25, throttles=True)
 LIFTED = Setting("Postfix, limits lifted", 25)
-SINK = Setting("smtp-sink -f rcpt", SINK_PORT)
+# It offers no PIPELINING when it is told to refuse something: one command at a time, for us too.
+SINK = Setting("smtp-sink, no PIPELINING", SINK_PORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,7 @@ def targets(runs: Sequence[Runs]) -> Iterable[Target]:
     yield Target(
         "16 tests, default Postfix, 100 ms", 1.2, default.seconds.middle, "s", f"nmap {nmap_default.seconds.show(1)} s"
     )
-    for setting in (LIFTED, SINK):
-        peer = found[setting, NMAP].path.show(0)
-        yield Target(f"16 tests, {setting.name}", 8, found[setting, ASKING].path.middle, "round trips", f"nmap {peer}")
+    lifted, nmap_lifted = found[LIFTED, ASKING], found[LIFTED, NMAP]
+    yield Target(
+        "16 tests, nothing throttles", 8, lifted.path.middle, "round trips in a row", f"nmap {nmap_lifted.path.show(0)}"
+    )

@@ -21,7 +21,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from lab.delay import Count, Proxy, split
@@ -30,6 +30,8 @@ from lab.delay import Count, Proxy, split
 LATE = 0.9
 #: Seconds that open conversations get to end before they are reported as they are.
 PATIENCE = 15.0
+#: Seconds without a new connection after which none is to be expected from a program that has ended.
+SETTLING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,27 @@ class Wire(Proxy):
         """`rtt` is in seconds."""
         super().__init__(to, rtt)
         self._timed: list[TimedCount] = []
+        self._running: set[asyncio.Task[None] | None] = set()
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Count) -> None:
         """Carry one connection, counted with times."""
         timed = TimedCount(count.started, half=self.half)
         self._timed.append(timed)
-        await super().join(reader, writer, timed)
+        # Once the client's side is closed nothing but the garbage collector may know this task any more.
+        task = asyncio.current_task()
+        self._running.add(task)
+        try:
+            await super().join(reader, writer, timed)
+        finally:
+            self._running.discard(task)
+
+    async def settle(self) -> None:
+        """Wait until no connection is open, those included that the kernel has taken and we have not seen yet."""
+        known = -1
+        while known != len(self.counts):
+            known = len(self.counts)
+            await asyncio.sleep(SETTLING)
+            await self.rest()
 
     def take(self) -> list[Conversation]:
         """The conversations so far; they are not given again."""
@@ -158,19 +175,19 @@ async def serve(listen: tuple[str, int], to: tuple[str, int], rtt: float) -> Non
         print(json.dumps({"ready": True}), flush=True)
         while await lines.readline():
             try:
-                await asyncio.wait_for(wire.rest(), PATIENCE)
+                await asyncio.wait_for(wire.settle(), PATIENCE)
             except TimeoutError:
                 print("wire: a connection does not end", file=sys.stderr, flush=True)
             print(json.dumps([asdict(one) for one in wire.take()]), flush=True)
 
 
-def read_conversations(reply: Iterable[dict[str, float | list[float]]]) -> list[Conversation]:
+def read_conversations(reply: Iterable[Mapping[str, object]]) -> list[Conversation]:
     """Conversations out of the JSON that `serve` prints."""
     read: list[Conversation] = []
     for one in reply:
         match one:
             case {"started": float(s), "answered": list(a), "late": int(late), "slowest": float(slowest)}:
-                read.append(Conversation(s, tuple(a), late, slowest))
+                read.append(Conversation(s, tuple(map(float, a)), late, slowest))
             case _:
                 raise ValueError(f"not a conversation: {one}")
     return read
