@@ -9,6 +9,7 @@ no refusal was asked for twice.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +30,7 @@ class Behaviour:
         cut_after: close after so many refusals in a session (0: never); ``cut_reply``: said then.
         cut_syntax: close at so many syntax errors.
         most: sessions at once; above that ``too_many`` is said and the connection closed.
+        rate: (connections, seconds): more than so many within so long are turned away with ``too_often``.
         slow: seconds between two characters of a reply, after the greeting.
         defer: how many times each recipient is told 450 first.
         loses: announce PIPELINING and answer only the first command of a segment.
@@ -43,6 +45,8 @@ class Behaviour:
     cut_syntax: int = 0
     most: int = 100
     too_many: bytes = b"421 4.7.0 too many connections\r\n"
+    rate: tuple[int, float] = (0, 0.0)
+    too_often: bytes = b"421 4.3.2 Connection rate limit exceeded.\r\n"
     slow: float = 0.0
     defer: int = 0
     defer_text: bytes = b"450 4.2.0 Greylisted, try again in 1 seconds\r\n"
@@ -53,6 +57,7 @@ class Behaviour:
     extra: tuple[bytes, ...] = ()
     talk: Talk | None = None
     sessions: int = 0
+    begun: list[float] = field(default_factory=list)
     open: int = 0
     peak: int = 0
     refused: Counter[bytes] = field(default_factory=Counter)
@@ -103,6 +108,9 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     if behaviour.open > behaviour.most:
         await say(behaviour, writer, behaviour.too_many)
         return
+    if _comes_too_often(behaviour):
+        await say(behaviour, writer, behaviour.too_often)
+        return
     writer.write(GREETING)
     errors = syntax = 0
     mail = data = False
@@ -121,6 +129,14 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
             return
         if behaviour.loses:
             reader._buffer.clear()  # type: ignore[attr-defined]
+
+
+def _comes_too_often(behaviour: Behaviour) -> bool:
+    """Counts every connection, those turned away as well, as sendmail does."""
+    most, seconds = behaviour.rate
+    now = time.monotonic()
+    behaviour.begun.append(now)
+    return bool(most) and sum(now - begun < seconds for begun in behaviour.begun) > most
 
 
 def _answer(behaviour: Behaviour, line: bytes, mail: bool, data: bool) -> tuple[bytes, bool, bool]:

@@ -15,6 +15,7 @@ from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
+from fumidai.tester import pace
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
 from fumidai.trial.run import Trial, new_run_name
@@ -95,6 +96,17 @@ async def test_a_server_that_bears_few_connections(tmp_path: Path, most: int) ->
     assert entry.verdict is Verdict.CLOSED
     assert not_answered(entry) == []
     assert asked_twice(behaviour) == []
+
+
+async def test_a_server_that_counts_connections_over_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "WINDOW", 2.0)
+    behaviour = Behaviour(rate=(10, 2.0))
+    entry = only(await ask(behaviour, tmp_path))
+    assert entry.verdict is Verdict.CLOSED
+    assert not_answered(entry) == []
+    assert asked_twice(behaviour) == []
+    # It is found out once, and the number that the server bore is kept to from then on.
+    assert behaviour.sessions <= 45
 
 
 async def test_without_pipelining_and_without_ehlo(tmp_path: Path) -> None:

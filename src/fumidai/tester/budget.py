@@ -97,8 +97,16 @@ class Budget:
         self.errors = max(1, min(self.errors, spent.errors))
         self.resets = max(1, min(self.resets, spent.resets))
 
-    def turned_away(self) -> None:
-        """A session brought nothing: be fewer, longer and later."""
+    def turned_away(self, others: int = 0) -> None:
+        """A session brought nothing: be fewer, longer and later.
+
+        Args:
+            others: sessions that were open or being opened meanwhile. Where there were some, their number may be all
+                that the server minds, and it is only made smaller.
+        """
+        if others:
+            self.sessions = max(1, min(self.sessions - 1, others))
+            return
         self.fruitless += 1
         self.sessions = max(1, self.sessions // 2)
 

@@ -42,6 +42,7 @@ from fumidai.tester.transaction import Course, ask_alone, ask_group
 
 #: Times the first session is tried, by how it failed; others once.
 _FIRST_TRIES = {Failure.NO_GREETING: 3, Failure.NO_HELLO: 3, Failure.TURNED_AWAY: 5}
+_TRIES_AT_A_LIMIT = 6
 #: Losses in a row after which an attempt is asked in a session of its own, and after which it is given up.
 _ISOLATE = 2
 _GIVE_UP = 3
@@ -117,6 +118,9 @@ class Interview:
     _losses: dict[int, int] = field(default_factory=dict)
     _opened: int = 0
     _opening: int = 0
+    _dialling: int = 0
+    _failed_at: float = 0.0
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sessions: set[Session] = field(default_factory=set)
     _give_up_reason: Reason = Reason.CLOSED
 
@@ -160,7 +164,7 @@ class Interview:
     # -- opening ------------------------------------------------------------------------------------------------
 
     async def _open_first(self) -> Session | None:
-        for attempt in range(1, 1 + max(_FIRST_TRIES.values())):
+        for attempt in range(1, 1 + _TRIES_AT_A_LIMIT):
             opened = await self._open()
             if isinstance(opened, Session):
                 return opened
@@ -168,11 +172,16 @@ class Interview:
             if attempt >= self._tries(opened) or self._over():
                 return None
             await self._rest()
+            if self._over():
+                return None
         return None
 
     def _tries(self, failure: OpenFailure) -> int:
         if failure.reply is not None and failure.reply.permanent:
             return 2
+        # Servers count over a minute: whoever says that we come too often may let us in after that.
+        if failure.reply is not None and _turned_away_reason(failure) is Reason.LIMIT:
+            return _TRIES_AT_A_LIMIT
         return _FIRST_TRIES.get(failure.failure, 1)
 
     def _note_failure(self, failed: OpenFailure) -> None:
@@ -184,24 +193,46 @@ class Interview:
             self._hear_text(failed.reply.text)
 
     async def _open(self, *, introduce: bool = True, early: bytes = b"") -> Session | OpenFailure:
-        await self.pace.turn()
+        """Open a session, when it is time; after one that was turned away they are opened one by one."""
+        async with self._door:
+            await self._rest()
+            if self._opened and (self._over() or self.stop.is_set()):
+                return OpenFailure(Failure.TIMEOUT)
+            await self.pace.turn()
+            if self.budget.fruitless:
+                return await self._dial(introduce=introduce, early=early)
+        return await self._dial(introduce=introduce, early=early)
+
+    async def _dial(self, *, introduce: bool, early: bytes) -> Session | OpenFailure:
         self._opened += 1
+        self._dialling += 1
         number = self._opened
-        opened = await open_session(
-            self.endpoint, number, self.manners, self.deadline, introduce=introduce, early=early
-        )
+        try:
+            opened = await open_session(
+                self.endpoint, number, self.manners, self.deadline, introduce=introduce, early=early
+            )
+        finally:
+            self._dialling -= 1
         self.record.connections += 1
-        if isinstance(opened, Session):
-            self._sessions.add(opened)
         if isinstance(opened, OpenFailure):
-            self.budget.turned_away()
-            if opened.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
-                self.budget.scarce()
-            self.record.turned_away += 1
-            if opened.transcript is not None:
-                self.record.transcripts.append(opened.transcript)
-            self._give_up_reason = _turned_away_reason(opened)
+            self._learn_turned_away(opened)
+        else:
+            self._sessions.add(opened)
         return opened
+
+    def _learn_turned_away(self, failed: OpenFailure) -> None:
+        others = len(self._sessions) + self._dialling
+        self.budget.turned_away(others)
+        self._failed_at = time.monotonic()
+        if failed.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
+            self.budget.scarce()
+        reason = _turned_away_reason(failed)
+        if not others and failed.reply is not None and reason is Reason.LIMIT:
+            self.pace.too_fast()
+        self.record.turned_away += 1
+        if failed.transcript is not None:
+            self.record.transcripts.append(failed.transcript)
+        self._give_up_reason = reason
 
     def _learn(self, session: Session) -> None:
         record = self.record
@@ -391,6 +422,7 @@ class Interview:
         self._sessions.discard(session)
         if not session.dialogue.alive and (session.spent.answered or not blameless):
             self.budget.learn_cut(session.spent)
+            self._failed_at = time.monotonic()
         elif session.spent.answered:
             self.budget.fruitless = 0
         self.record.round_trips += session.dialogue.round_trips
@@ -500,10 +532,12 @@ class Interview:
         return self.budget.spent_out or time.monotonic() >= self.deadline
 
     async def _rest(self) -> None:
-        pause = min(self.budget.pause, max(0.0, self.deadline - time.monotonic()))
-        if pause:
+        """Let the time pass that lies behind a session which brought nothing."""
+        now = time.monotonic()
+        left = min(self._failed_at + self.budget.pause, self.deadline) - now
+        if left > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), pause)
+                await asyncio.wait_for(self.stop.wait(), left)
 
     def _hear_text(self, text: str) -> None:
         seen = echoed_address(text)
