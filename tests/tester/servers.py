@@ -155,7 +155,9 @@ def _answer(behaviour: Behaviour, line: bytes, mail: bool, data: bool) -> tuple[
     if verb == b"RCPT":
         return (_recipient(behaviour, line) if mail else b"503 5.5.1 MAIL first\r\n"), mail, False
     if verb == b"DATA" and behaviour.everything:
-        return (b"554 5.7.1 Relaying denied\r\n", mail, False) if behaviour.refuses_data else (b"354 go\r\n", mail, True)
+        return (
+            (b"554 5.7.1 Relaying denied\r\n", mail, False) if behaviour.refuses_data else (b"354 go\r\n", mail, True)
+        )
     if verb == b"QUIT":
         return b"221 bye\r\n", False, False
     return b"500 5.5.2 what?\r\n", mail, False

@@ -221,7 +221,11 @@ async def test_odd_greetings_are_survived(tmp_path: Path, greeting: bytes) -> No
             await sound(behaviour, reader, writer)
             return
         while line := await reader.readline():
-            await say(behaviour, writer, b"250 mail.a.test\r\n" if line[:4] in (b"EHLO", b"RSET") else b"550 5.7.1 no relaying\r\n")
+            await say(
+                behaviour,
+                writer,
+                b"250 mail.a.test\r\n" if line[:4] in (b"EHLO", b"RSET") else b"550 5.7.1 no relaying\r\n",
+            )
 
     entry = only(await ask(Behaviour(talk=talk), tmp_path, battery="quick", max_time=20.0))
     assert entry.verdict in {Verdict.CLOSED, Verdict.INCONCLUSIVE}
