@@ -13,6 +13,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from fumidai.battery import load
 from fumidai.battery.row import Entry
 from fumidai.errors import FixtureError, UsageError
+from fumidai.texts import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ def battery(name: str) -> tuple[Entry, ...]:
     """
     known = batteries()
     if name not in known:
-        raise UsageError("there is no battery {name}", mend="choose one of {known}", name=name, known=", ".join(known))
+        raise UsageError(
+            N_("There is no battery {name}."), mend=N_("Choose one of: {known}."), name=name, known=", ".join(known)
+        )
     return known[name].entries
 
 
@@ -80,20 +84,28 @@ def select(
         unknown = [family for family in families if family not in load.FAMILIES]
         if unknown:
             raise UsageError(
-                "there is no family {name}",
-                mend="choose one of {known}",
+                N_("There is no family {name}."),
+                mend=N_("Choose one of: {known}."),
                 name=unknown[0],
                 known=", ".join(load.FAMILIES),
             )
         entries = tuple(entry for entry in entries if entry.test.family in families)
     if not entries:
-        raise UsageError("no test is left to run", mend="choose a battery, family or test that has rows that run")
+        raise UsageError(
+            N_("No test is left to run."), mend=N_("Choose a battery, family or test that has rows that run.")
+        )
     return tuple(replace(entry, named=True) if opt_in and entry.test.opt_in else entry for entry in entries)
 
 
 def _named(test: str, by_id: Mapping[str, Entry]) -> Entry:
     if test not in load.catalogue():
-        raise UsageError("there is no test {id}", mend="docs/catalogue.md lists them all", id=test)
+        near = get_close_matches(test, load.catalogue(), n=1)
+        raise UsageError(
+            N_("There is no test {id}."),
+            mend=N_("Did you mean {near}?") if near else N_("docs/catalogue.md lists them all."),
+            id=test,
+            near=near[0] if near else "",
+        )
     return replace(by_id.get(test, Entry(load.catalogue()[test])), named=True)
 
 

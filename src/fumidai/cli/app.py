@@ -8,16 +8,18 @@ interrupt that a command does not handle itself with 3.
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from fumidai import __version__
 from fumidai.cli.complaint import complain, confess
+from fumidai.cli.help import complaint_of, page
 from fumidai.cli.screen import complaints, say
-from fumidai.errors import FumidaiError
+from fumidai.errors import FumidaiError, UsageError
 from fumidai.texts import N_
 
 EX_USAGE = 64
@@ -46,10 +48,31 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"fumidai.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            raise UsageError(
+                N_("There is no command {name}."),
+                mend=N_("Did you mean {near}?") if near else N_("Known are: {known}."),
+                name=args[0],
+                near=near[0] if near else "",
+                known=", ".join(COMMANDS),
+            )
+        return super().resolve_command(ctx, args)
+
+    def get_help(self, ctx: click.Context) -> str:
         """The list of commands, without importing any of them."""
-        with formatter.section(say(N_("Commands"))):
-            formatter.write_dl([(name, say(text)) for name, text in COMMANDS.items()])
+        commands = [(name, say(text)) for name, text in COMMANDS.items()]
+        options = [("-V, --version", say(N_("Show the version."))), ("-h, --help", say(N_("Show this text.")))]
+        lists = [(say(N_("Commands")), commands), (say(N_("Options")), options)]
+        return page("fumidai COMMAND ...", self.help or "", lists)
 
 
 @click.group(
@@ -64,11 +87,14 @@ def group() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; its exit code."""
-    debug = "--debug" in argv
+    debug = "--debug" in argv or bool(os.environ.get("FUMIDAI_DEBUG"))
     try:
         code = group.main(list(argv), prog_name="fumidai", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        complaints().write(error.ctx.get_help())
+        return EX_USAGE
     except click.UsageError as error:
-        complaints().write(_usage(error))
+        complaints().write(complaint_of(error))
         return EX_USAGE
     except click.exceptions.Exit as ending:
         return EX_USAGE if ending.exit_code == 2 else ending.exit_code
@@ -76,18 +102,6 @@ def main(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except FumidaiError as error:
         return complain(error, debug=debug)
-    except BrokenPipeError:
-        # Whoever read us has gone; nothing is left to say it to.
-        sys.stderr.close()
-        return 0
     except Exception as error:
         return confess(error, debug=debug)
     return code if isinstance(code, int) else 0
-
-
-def _usage(error: click.UsageError) -> str:
-    """The parser's complaint with the way to help, in our form."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return error.format_message()
-    path = error.ctx.command_path if error.ctx else "fumidai"
-    return f"{error.format_message()}\n  {say(N_('See {command} --help.'), command=path)}"

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From options to an order: read the policy, the targets and the proof, and refuse what can't be meant.
 
-Everything that can be told before the first connection is told here: a policy that opens the world, a proof
-domain that would prove nothing, a public host that nobody said he may test.
+Everything that can be told before the first connection is told here: an option that can't be meant, a proof domain
+that would prove nothing, a public host that nobody said he may test.
 """
 
 from __future__ import annotations
 
+import math
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -15,20 +17,20 @@ from typing import Any
 
 import click
 
-from fumidai.cli.screen import complaints, say
+from fumidai.battery.batteries import select
+from fumidai.cli.declared import Declared
+from fumidai.cli.screen import say
 from fumidai.errors import ProofDomainError, UsageError
 from fumidai.evidence.vantage import is_private
 from fumidai.policy.domains import above_or_below, match
 from fumidai.policy.model import Policy, policy_for_domains, related, with_domains
-from fumidai.policy.read import Warning_, read_policy
 from fumidai.report.escape import show
+from fumidai.smtp.literal import is_domain_name, parse_literal
 from fumidai.store.state import token_key
 from fumidai.texts import N_
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Listen, Order, ProofPlan
-from fumidai.trial.scene import Scene
 
-DEFAULT_POLICY = Path("fumidai.toml")
 DEFAULTS: Mapping[str, Any] = {
     "battery": "full",
     "ports": "25",
@@ -40,96 +42,85 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 def make_order(
-    given: Mapping[str, Any], targets: Sequence[str], settings_kept: Mapping[str, Any], *, earlier: Scene | None = None
+    given: Mapping[str, Any], targets: Sequence[str], declared: Declared, settings_kept: Mapping[str, Any]
 ) -> Order:
     """The order for some options.
 
     Args:
+        given: options, those of the policy file among them.
         settings_kept: what is kept in the run folder of the options.
-        earlier: the run that is gone on with: its policy stands.
 
     Raises:
         UsageError: something that can't be meant (exit 64).
     """
-    if earlier is not None:
-        file, text = earlier.policy_file, earlier.policy_text
-    else:
-        file, text = load_policy(given["policy"])
-    declared = bool(text)
-    domains = tuple(_domain(name) for name in given["domains"])
-    policy = (
-        with_domains(_read(text, file, quiet=earlier is not None), domains) if declared else policy_for_domains(domains)
-    )
-    settings = {
-        **DEFAULTS,
-        **policy.sections.get("test", {}),
-        **{k: v for k, v in given.items() if v not in (None, ())},
-    }
+    settings = {**DEFAULTS, **{name: value for name, value in given.items() if value not in (None, ())}}
+    domains = tuple(_domain(name) for name in settings.get("domains") or ())
+    policy = with_domains(declared.policy, domains) if declared else policy_for_domains(domains)
+    specs = tuple(parse_target(text) for text in targets)
+    tests = tuple(part.strip() for part in (settings.get("tests") or "").split(",") if part.strip())
+    families = tuple(settings.get("families") or ())
+    select(settings["battery"], tests or None, families or None)
     proof = _proof(settings, policy)
     if proof is not None:
         check_proof_domain(proof.domain, policy, targets)
     return Order(
-        targets=tuple(parse_target(text) for text in targets),
+        targets=specs,
         policy=policy,
-        key=token_key(Path(given["key"]) if given["key"] else None),
-        declared=declared,
+        key=token_key(Path(settings["key"]) if settings.get("key") else None),
+        declared=bool(declared),
         domains=domains or _asked_domains(policy),
         battery=settings["battery"],
-        tests=tuple(part for part in (settings.get("tests") or "").split(",") if part),
-        families=tuple(settings.get("families") or ()),
-        first_hole=bool(settings["first"]),
+        tests=tests,
+        families=families,
+        first_hole=bool(settings.get("first")),
         ports=_ports(str(settings["ports"])),
-        only=_only(given),
+        only=_only(settings),
         proof=proof,
-        wait=_seconds("--wait", settings["wait"]),
-        max_time=_seconds("--max-time", settings["max_time"], least=1.0),
-        rcpt_only=bool(settings["rcpt_only"]),
-        local_user=settings.get("local_user") or "",
-        mx_domain=settings.get("mx_domain") or "",
+        wait=_number("--wait", settings["wait"]),
+        max_time=_number("--max-time", settings["max_time"], least=1.0),
+        rcpt_only=bool(settings.get("rcpt_only")),
+        local_user=_mailbox("--local-user", settings.get("local_user") or ""),
+        mx_domain=_domain(settings["mx_domain"]) if settings.get("mx_domain") else "",
         ehlo=_name("--ehlo", settings.get("ehlo") or ""),
         source=_address("--source", settings.get("source")),
-        rate=_seconds("--rate", settings["rate"]),
-        concurrency=_count("--concurrency", settings["concurrency"]),
-        policy_text=text,
-        policy_file=file,
+        rate=_number("--rate", settings["rate"]),
+        concurrency=_count("--concurrency", settings["concurrency"], most=50),
+        policy_text=declared.text,
+        policy_file=declared.file,
         extra_domains=domains,
         settings=settings_kept,
     )
 
 
-def load_policy(name: str | None) -> tuple[str, str]:
-    """The declared policy's file name and text; both "" where there is none.
+def read_targets(name: str) -> list[str]:
+    """The targets of a file (``-``: standard input): one a line, ``#`` begins a comment.
 
     Raises:
-        UsageError: the named file can't be read.
+        UsageError: it can't be read, or a line holds no target; the line is named.
     """
-    path = Path(name) if name else DEFAULT_POLICY
-    if not name and not path.is_file():
-        return "", ""
     try:
-        return str(path), path.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = raw.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            N_("The policy {file} can't be read: {why}"), file=str(path), why=error.strerror or str(error)
+            N_("The list of targets {file} can't be read: {why}."),
+            file=name,
+            why=getattr(error, "strerror", None) or error,
         ) from error
+    found = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        target = line.partition("#")[0].strip()
+        if target:
+            found.append(_listed(target, f"{name}:{number}"))
+    return found
 
 
-def _read(text: str, file: str, *, quiet: bool) -> Policy:
-    """Read the policy; warnings are printed.
-
-    Raises:
-        PolicyError: it is wrong.
-    """
-    policy, warnings = read_policy(text.encode("utf-8", "surrogateescape"), file)
-    for warning in () if quiet else warnings:
-        complaints().write(warning_text(warning))
-    return policy
-
-
-def warning_text(warning: Warning_) -> str:
-    """A warning about a policy file as one line."""
-    fields = {name: show(str(value)) for name, value in warning.params.items()}
-    return f"{show(warning.place)}: {say(warning.message, **fields) if fields else say(warning.message)}"
+def _listed(target: str, place: str) -> str:
+    try:
+        parse_target(target)
+    except UsageError as error:
+        raise UsageError(N_("{place}: {target} is no target."), mend=error.mend, place=place, target=target) from error
+    return target
 
 
 def check_proof_domain(domain: str, policy: Policy, targets: Sequence[str]) -> None:
@@ -170,13 +161,22 @@ def confirm_public(
             targets=show(shown),
             count=len(public),
         )
-        if click.confirm(question, default=False, err=True):
+        if _agreed(question):
             return
     raise UsageError(
         N_("{targets}: a public host is tested only if it stands in the policy or you confirm it."),
         mend=N_("Add --yes if you are responsible for it, or name it under [[host]] in fumidai.toml."),
         targets=shown,
     )
+
+
+def _agreed(question: str) -> bool:
+    """Ask; Ctrl-C ends the program here, where nothing has begun, whatever the event loop makes of it elsewhere."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, default=False, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _all_declared(order: Order, names: Sequence[str]) -> bool:
@@ -228,7 +228,7 @@ def parse_listen(text: str) -> Listen:
         number, address = 0, None
     if not 0 < number < 65536:
         raise UsageError(
-            N_("{text} is no address to listen on."), mend=N_("Say ADDR:PORT, [v6]:PORT or :25."), text=text
+            N_("{value} is no address to listen on."), mend=N_("Say ADDR:PORT, [v6]:PORT or :25."), value=text
         )
     return Listen(address, number)
 
@@ -239,48 +239,70 @@ def _asked_domains(policy: Policy) -> tuple[str, ...]:
 
 
 def _domain(text: str) -> str:
+    """A domain, or an address literal in its place (RFC 5321 §4.1.3)."""
     name = text.strip().strip(".").lower()
-    if not name or any(c.isspace() or not c.isprintable() or c in "@<>" for c in name):
-        raise UsageError(N_("{text} is no domain."), text=text)
+    if not is_domain_name(name) and parse_literal(name) is None:
+        raise UsageError(
+            N_("{value} is no domain."), mend=N_("Say what stands after the @, for example example.com."), value=text
+        )
     return name
 
 
+def _mailbox(what: str, text: str) -> str:
+    local, at, domain = text.strip("<>").rpartition("@")
+    if text and not (local and at and _printable(text) and is_domain_name(domain)):
+        raise UsageError(N_("{option}: {value} is no mail address."), option=what, value=text)
+    return text.strip("<>")
+
+
 def _name(what: str, text: str) -> str:
-    if any(c.isspace() or not c.isprintable() for c in text):
-        raise UsageError(N_("{option}: {text} is no name."), option=what, text=text)
+    if not _printable(text):
+        raise UsageError(N_("{option}: {value} is no name."), option=what, value=text)
     return text
+
+
+def _printable(text: str) -> bool:
+    """What can stand in a command line of SMTP without ending it."""
+    return all(c.isascii() and c.isprintable() and not c.isspace() for c in text)
 
 
 def _ports(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and 0 < int(part) < 65536 for part in parts):
         raise UsageError(
-            N_("--ports: {text} is no list of ports."), mend=N_("For example --ports 25,465,587."), text=text
+            N_("--ports: {value} is no list of ports."), mend=N_("For example --ports 25,465,587."), value=text
         )
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def _only(given: Mapping[str, Any]) -> int:
-    if given["ipv4"] and given["ipv6"]:
+def _only(settings: Mapping[str, Any]) -> int:
+    four, six = settings.get("ipv4"), settings.get("ipv6")
+    if four and six:
         raise UsageError(N_("-4 and -6 exclude each other."))
-    return 4 if given["ipv4"] else 6 if given["ipv6"] else 0
+    return 4 if four else 6 if six else 0
 
 
-def _seconds(what: str, value: object, least: float = 0.0) -> float:
+def _number(what: str, value: object, least: float = 0.0) -> float:
     try:
         number = float(str(value))
     except ValueError:
-        number = -1.0
-    if not least <= number < 1e7:
+        raise UsageError(N_("{option}: {value} is no number."), option=what, value=str(value)) from None
+    if not math.isfinite(number) or not least <= number < 1e7:
         raise UsageError(N_("{option}: {value} is out of range."), option=what, value=str(value))
     return number
 
 
-def _count(what: str, value: object) -> int:
-    number = int(_seconds(what, value, 1.0))
-    if number > 50:
-        raise UsageError(N_("{option}: {value} is out of range."), option=what, value=str(value))
-    return number
+def _count(what: str, value: object, *, most: int) -> int:
+    number = _number(what, value, 1.0)
+    if number > most or number != int(number):
+        raise UsageError(
+            N_("{option}: {value} is out of range."),
+            mend=N_("A whole number from 1 to {most}."),
+            option=what,
+            value=str(value),
+            most=most,
+        )
+    return int(number)
 
 
 def _address(what: str, text: str | None) -> IPv4Address | IPv6Address | None:
@@ -289,7 +311,7 @@ def _address(what: str, text: str | None) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text.strip("[]"))
     except ValueError as error:
-        raise UsageError(N_("{option}: {text} is no address."), option=what, text=text) from error
+        raise UsageError(N_("{option}: {value} is no address."), option=what, value=text) from error
 
 
 def _is_name(target: str) -> bool:

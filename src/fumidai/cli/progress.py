@@ -147,6 +147,4 @@ class Progress:
         self._barred = False
 
     def _raw(self, text: str) -> None:
-        encoding = self.screen.stream.encoding or "ascii"
-        self.screen.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        self.screen.stream.flush()
+        self.screen.write(text, ended=False)

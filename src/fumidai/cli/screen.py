@@ -14,20 +14,24 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import TextIO
 
-from fumidai.texts import Language, catalogue, choose_language
+from fumidai.errors import StorageError
+from fumidai.texts import N_, Language, catalogue, choose_language
 
 
 @cache
 def language() -> Language:
-    """The language of LC_ALL, LC_MESSAGES, LANGUAGE or LANG, the first that is set."""
+    """The language of LC_ALL, LC_MESSAGES, LANGUAGE or LANG, the first that is set; English where Japanese can't
+    be written.
+    """
     for name in ("LC_ALL", "LC_MESSAGES", "LANGUAGE", "LANG"):
         value = os.environ.get(name, "")
         if value:
-            return choose_language(value)
+            chosen = choose_language(value)
+            return chosen if chosen == "en" or all(screen.encodable("踏み台") for screen in _both()) else "en"
     return "en"
 
 
-def say(text: str, **fields: object) -> str:
+def say(text: str, /, **fields: object) -> str:
     """A text in the person's language, its fields filled in."""
     spoken = catalogue([language()]).gettext(text)
     return spoken.format(**fields) if fields else spoken
@@ -57,13 +61,39 @@ class Screen:
             return False
         return True
 
-    def write(self, text: str) -> None:
-        """Write text; characters that the stream can't show were replaced before, a closed pipe is no matter."""
-        data = text if text.endswith("\n") else f"{text}\n"
-        self.stream.write(
-            data.encode(self.stream.encoding or "ascii", "backslashreplace").decode(self.stream.encoding or "ascii")
-        )
-        self.stream.flush()
+    def fitting(self, text: str) -> str:
+        """The text with what this stream can't show written as escapes."""
+        encoding = self.stream.encoding or "ascii"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+
+    def write(self, text: str, *, ended: bool = True) -> None:
+        """Write text, a line end after it unless told otherwise; a reader who has gone is no matter.
+
+        Raises:
+            StorageError: it can't be written (a full disk behind a redirection).
+        """
+        data = text if text.endswith("\n") or not ended else f"{text}\n"
+        try:
+            self.stream.write(self.fitting(data))
+            self.stream.flush()
+        except BrokenPipeError:
+            _forget(self.stream)
+        except OSError as problem:
+            _forget(self.stream)
+            if self.stream is sys.stderr:
+                return
+            raise StorageError(
+                N_("The output can't be written: {why}"),
+                mend=N_("The run itself is kept; print it again with fumidai show."),
+                why=problem.strerror or str(problem),
+            ) from problem
+
+
+def _forget(stream: TextIO) -> None:
+    """Nobody takes what we write: let the rest, and what Python flushes at its end, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def screen_of(stream: TextIO) -> Screen:
@@ -82,9 +112,19 @@ def local_zone() -> tzinfo:
 
 def output() -> Screen:
     """Standard output."""
-    return screen_of(sys.stdout)
+    return screen_of(sys.stdout or _nowhere())
 
 
 def complaints() -> Screen:
     """Standard error."""
-    return screen_of(sys.stderr)
+    return screen_of(sys.stderr or _nowhere())
+
+
+def _both() -> tuple[Screen, Screen]:
+    return output(), complaints()
+
+
+@cache
+def _nowhere() -> TextIO:
+    """A stream for who has closed his (Python has None there)."""
+    return open(os.devnull, "w", encoding="utf-8")

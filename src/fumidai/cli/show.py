@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fumidai.cli.help import Command
 from fumidai.cli.options import output_options
 from fumidai.cli.screen import say
 from fumidai.texts import N_
@@ -17,8 +18,8 @@ _HELP = N_(
 )
 
 
-@click.command("show", help=say(_HELP))
-@click.argument("run", required=False)
+@click.command("show", cls=Command, help=say(_HELP))
+@click.argument("run", required=False, metavar="[RUN]")
 @output_options
 def command(run: str | None, **given: Any) -> int:
     """Print a run that was kept."""

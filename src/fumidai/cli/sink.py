@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from fumidai.cli.help import Command
 from fumidai.cli.options import option
 from fumidai.cli.screen import say
 from fumidai.texts import N_
@@ -18,26 +19,28 @@ _HELP = N_(
 )
 
 
-@click.command("sink", help=say(_HELP))
+@click.command("sink", cls=Command, help=say(_HELP))
 @option(
     "--listen",
     "places",
     text=N_("ADDR:PORT to listen on, or :25 for both families. Repeatable."),
     multiple=True,
-    required=True,
+    metavar="ADDR:PORT",
 )
-@option("--maildir", text=N_("The Maildir to fill; made if it is not there."), type=click.Path(), required=True)
+@option("--maildir", text=N_("The Maildir to fill; made if it is not there."), metavar="DIR")
 @option(
     "--domain",
     "domains",
     text=N_("Only hear out recipients in this domain (or with a token). Repeatable."),
     multiple=True,
+    metavar="DOMAIN",
 )
-@option("--key", text=N_("The file with the key that signs tokens."), type=click.Path())
-@option("--name", text=N_("The name to greet with."), default="")
+@option("--key", text=N_("The file with the key that signs tokens."), metavar="FILE")
+@option("--name", text=N_("The name to greet with."), metavar="NAME")
+@option("--policy", text=N_("Read [sink] of this file (default: ./fumidai.toml, if it stands there)."), metavar="FILE")
 @option("--debug", text=N_("Show tracebacks."), is_flag=True)
 def command(**given: Any) -> int:
     """Take the messages that come back as proof."""
     from fumidai.cli.sinking import run_until_stopped
 
-    return run_until_stopped(given)
+    return run_until_stopped(given, click.get_current_context().command.params)

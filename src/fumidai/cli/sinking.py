@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from fumidai.cli.complaint import error_text
+from fumidai.cli.declared import load_policy
 from fumidai.cli.order import parse_listen
 from fumidai.cli.screen import complaints, output, say
+from fumidai.cli.settings import with_settings
+from fumidai.errors import UsageError
 from fumidai.evidence.proof import Arrival
 from fumidai.net.loop import run
 from fumidai.report.escape import show
@@ -20,8 +25,21 @@ from fumidai.store.state import token_key
 from fumidai.texts import N_
 
 
-def run_until_stopped(given: Mapping[str, Any]) -> int:
-    """Listen and keep; 0 once told to stop."""
+def run_until_stopped(options: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> int:
+    """Listen and keep; 0 once told to stop.
+
+    Raises:
+        UsageError: it is not said where to listen or what to fill.
+    """
+    declared = load_policy(options["policy"])
+    given = with_settings(options, declared.policy.sections.get("sink", {}), "sink", parameters, declared.source)
+    for name, option in (("places", "--listen"), ("maildir", "--maildir")):
+        if not given[name]:
+            raise UsageError(
+                N_("{option} is missing."),
+                mend=N_("For example: fumidai sink --listen :25 --maildir proofs"),
+                option=option,
+            )
     places = [(listen.address, listen.port) for listen in (parse_listen(text) for text in given["places"])]
     key = token_key(Path(given["key"]) if given["key"] else None)
 
@@ -44,7 +62,7 @@ def run_until_stopped(given: Mapping[str, Any]) -> int:
             Path(given["maildir"]),
             key,
             domains=given["domains"],
-            name=given["name"],
+            name=given["name"] or "",
             stop=stop,
             on_ready=ready,
             on_arrival=_tell,

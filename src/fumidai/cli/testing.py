@@ -12,15 +12,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fumidai.cli.order import confirm_public, make_order
+import click
+
+from fumidai.cli.complaint import complain
+from fumidai.cli.declared import Declared, load_policy, read_declared
+from fumidai.cli.order import confirm_public, make_order, read_targets
 from fumidai.cli.output import Wanted, deliver, format_of
 from fumidai.cli.progress import Progress
 from fumidai.cli.screen import complaints, language, local_zone, say
-from fumidai.cli.test import read_targets
-from fumidai.errors import UsageError
+from fumidai.cli.settings import with_settings
+from fumidai.errors import FumidaiError, UsageError
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import RunResult
 from fumidai.net.loop import run
@@ -39,50 +43,72 @@ from fumidai.trial.whole import Earlier, carry_out
 #: Options that describe how the result is printed, and are not kept with the run.
 _NOT_KEPT = frozenset({"format_", "output", "verbose", "quiet", "debug", "fail_on", "exit_zero", "resume", "yes"})
 
+#: Options that take the place of others when a run is gone on with.
+_EITHER = {
+    "sinks": frozenset({"proof_maildir"}),
+    "proof_maildir": frozenset({"sinks"}),
+    "ipv4": frozenset({"ipv6"}),
+    "ipv6": frozenset({"ipv4"}),
+}
 
-def run_test(given: Mapping[str, Any]) -> int:
+
+def run_test(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> int:
     """Carry out one ``test`` command; its exit code."""
-    wanted = wanted_output(given)
-    for file in wanted.files:
-        format_of(file)
     if given["resume"]:
-        return _resume(given, wanted)
+        return _resume(given)
+    declared = load_policy(given["policy"])
+    given = with_settings(given, declared.policy.sections.get("test", {}), "test", parameters, declared.source)
     targets = [*given["targets"], *(read_targets(given["targets_file"]) if given["targets_file"] else [])]
     if not targets:
         raise UsageError(
             N_("No target was named."),
             mend=N_("Name a host, for example: fumidai test mail.example.com --domain example.com"),
         )
-    settings = {**{key: value for key, value in given.items() if key not in _NOT_KEPT}, "targets": targets}
-    order = make_order(given, targets, settings)
+    wanted = wanted_output(given)
+    kept = {key: value for key, value in given.items() if key not in _NOT_KEPT}
+    order = make_order(given, targets, declared, {**kept, "targets": targets})
     name = new_run_name(time.time())
     with RunFolder.create(name.id) as folder:
-        return _carry_out(order, name, folder, given, wanted, None)
+        try:
+            return _carry_out(order, name, folder, given, wanted, None)
+        except (FumidaiError, click.Abort):
+            folder.discard_if_empty()
+            raise
 
 
-def _resume(given: Mapping[str, Any], wanted: Wanted) -> int:
+def _resume(given: Mapping[str, Any]) -> int:
     """Go on with an earlier run: its options, with those given now on top."""
+    if given["targets"] or given["targets_file"]:
+        raise UsageError(
+            N_("--resume goes on with the targets of its run; name no others."),
+            mend=N_("For other targets, run a test of their own."),
+        )
     folder, kept = RunFolder.open(given["resume"])
     with folder:
         scene = read_scene(kept.header, str(folder.path))
-        now = {key: value for key, value in given.items() if value not in (None, (), False, "")}
-        settings = {**scene.settings, **{key: value for key, value in now.items() if key not in _NOT_KEPT}}
-        merged = {**given, **settings}
-        order = make_order(merged, list(scene.targets), settings, earlier=scene)
+        now = {key: value for key, value in given.items() if value not in (None, ())}
+        before = {key: value for key, value in scene.settings.items() if not _EITHER.get(key, frozenset()) & now.keys()}
+        settings = {**before, **{key: value for key, value in now.items() if key not in _NOT_KEPT}}
+        settings["targets"] = list(scene.targets)
+        merged = {**given, **settings, "yes": True}
+        declared = read_declared(scene.policy_file, scene.policy_text, quiet=True) if scene.declared else Declared()
+        order = make_order(merged, list(scene.targets), declared, settings)
         name = RunName(scene.raw, scene.id)
-        return _carry_out(order, name, folder, {**given, "yes": True}, wanted, Earlier(scene, kept))
+        return _carry_out(order, name, folder, merged, wanted_output(merged), Earlier(scene, kept))
 
 
 def wanted_output(given: Mapping[str, Any]) -> Wanted:
     """How the result is to be printed."""
+    for file in given["output"]:
+        format_of(file)
     form = given["format_"] or ("maps" if given.get("battery") == "maps" else "text")
     return Wanted(
         format=form,
         files=tuple(given["output"]),
-        verbose=given["verbose"],
-        quiet=given["quiet"],
+        verbose=given["verbose"] or 0,
+        quiet=bool(given["quiet"]),
         fail_on=given["fail_on"],
-        exit_zero=given["exit_zero"],
+        exit_zero=bool(given["exit_zero"]),
         again=_again(sys.argv[1:]),
     )
 
@@ -98,14 +124,16 @@ def _carry_out(
     screen = complaints()
     voice = Voice(language(), local_zone(), screen.encodable)
     glyphs = choose_glyphs(screen.encodable, ambiguous_is_wide=language() == "ja")
-    progress = Progress(screen, voice, glyphs, rows=bool(given["verbose"]))
-    shown = screen.terminal and not given["quiet"]
-    if not order.sending and not given["quiet"]:
-        screen.write(asking_line(voice))
+    progress = Progress(screen, voice, glyphs, rows=bool(wanted.verbose))
+    shown = screen.terminal and not wanted.quiet
 
     def confirm(trial: Trial) -> None:
+        for error in trial.unknown:
+            complain(error, debug=False)
         addresses = [address for host in trial.hosts for address in host.addresses]
-        confirm_public(order, addresses, [host.name for host in trial.hosts], yes=given["yes"])
+        confirm_public(order, addresses, [host.name for host in trial.hosts], yes=bool(given["yes"]))
+        if not order.sending and not wanted.quiet:
+            screen.write(asking_line(voice))
 
     async def whole() -> RunResult:
         stop = asyncio.Event()
@@ -119,7 +147,7 @@ def _carry_out(
         if shown:
             progress.end()
     code = deliver(result, wanted)
-    _last_words(result, order, voice, folder, quiet=given["quiet"])
+    _last_words(result, order, voice, folder, wanted)
     return code
 
 
@@ -150,12 +178,13 @@ def _warn(lead: Lead) -> None:
     )
 
 
-def _last_words(result: RunResult, order: Order, voice: Voice, folder: RunFolder, *, quiet: bool) -> None:
+def _last_words(result: RunResult, order: Order, voice: Voice, folder: RunFolder, wanted: Wanted) -> None:
+    """What standard output did not say: a folder that could not be kept; promises, where no text named them."""
     screen = complaints()
     if folder.error is not None:
-        screen.write(say(folder.error.message, **{k: show(str(v)) for k, v in folder.error.params.items()}))
+        complain(folder.error, debug=False)
     taken = [row for entry in result.entries for row in entry.tests if row.word is Word.ACCEPTED and not row.allowed]
-    if taken and not order.sending and not quiet:
+    if taken and not order.sending and not wanted.quiet and wanted.format != "text":
         screen.write("\n".join(promised_lines(len(taken), voice, width=screen.width)))
 
 

@@ -21,6 +21,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -184,6 +185,13 @@ class RunFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def discard_if_empty(self) -> None:
+        """Close, and remove the folder where no endpoint was asked and nothing came: there is nothing to keep."""
+        arrived = any((self.path / "proofs").glob("*"))
+        self.close()
+        if not self._records and not arrived:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     # --- inside ---
 

@@ -9,6 +9,7 @@ Limits: a network of more than 1024 addresses is refused here; the fleet comes l
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,12 +54,16 @@ def parse_target(text: str) -> TargetSpec:
     word = text.strip()
     host, port = word, ""
     if word.startswith("["):
-        host, _, rest = word[1:].partition("]")
+        host, closed, rest = word[1:].partition("]")
         port = rest.removeprefix(":")
-        if rest and not rest.startswith(":"):
+        if not closed or not _is_address(host) or (rest and not port) or (rest and not rest.startswith(":")):
             raise _no_target(text)
     elif word.count(":") == 1:
         host, _, port = word.partition(":")
+        if not port:
+            raise _no_target(text)
+    if "/" in host and not _is_network(host):
+        raise _no_target(text)
     if not host or any(c.isspace() or not c.isprintable() for c in host):
         raise _no_target(text)
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
@@ -83,7 +88,9 @@ async def find_hosts(spec: TargetSpec, resolver: Resolver, only: int) -> list[Ho
     """
     network = _as_network(spec.host)
     if network is not None:
-        return [await _host(spec, str(address), [address], resolver, only) for address in network]
+        # All reverse names at once: a name server that is silent is then waited for once, not a thousand times.
+        members = (_host(spec, str(address), [address], resolver, only) for address in network)
+        return list(await asyncio.gather(*members))
     found = await resolver.addresses(spec.host)
     if found.addresses:
         return [await _host(spec, spec.host, found.addresses, resolver, only)]
@@ -136,6 +143,14 @@ def _as_network(text: str) -> list[Address] | None:
             most=MOST_ADDRESSES,
         )
     return list(network.hosts()) or [network.network_address]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

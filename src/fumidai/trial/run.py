@@ -25,6 +25,7 @@ from fumidai.battery.attempt import Attempt
 from fumidai.battery.batteries import select
 from fumidai.battery.expand import controls, decoy_for, expand
 from fumidai.battery.row import Entry
+from fumidai.errors import TargetError
 from fumidai.evidence.endpoint import Endpoint, TlsState
 from fumidai.evidence.proof import Arrival, Proof
 from fumidai.evidence.result import RunResult
@@ -79,6 +80,7 @@ class Trial:
         sink_places: (address, port) of our own sink's sockets.
         addresses: all that was asked, one for each address of each host.
         places: what the DNS says of each address.
+        unknown: targets that can't be found, while others can.
         known: records of an earlier part of this run, to be completed.
     """
 
@@ -91,6 +93,7 @@ class Trial:
     proofs: Proofs = field(init=False)
     numbers: Numbers = field(init=False)
     hosts: list[Host] = field(default_factory=list)
+    unknown: list[TargetError] = field(default_factory=list)
     addresses: list[AddressRun] = field(default_factory=list)
     unroutable: list[Record] = field(default_factory=list)
     started: float = field(default_factory=time.time)
@@ -104,13 +107,18 @@ class Trial:
         self.proofs = Proofs(self.order.key, self.name.raw, self._proven, self.listener.arrived)
 
     async def find(self) -> None:
-        """Find the hosts behind the targets.
+        """Find the hosts behind the targets; of several, those that can't be found are kept in ``unknown``.
 
         Raises:
-            TargetError: the DNS knows none, or could not answer.
+            TargetError: the DNS knows none of them, or could not answer.
         """
         for spec in self.order.targets:
-            self.hosts += await find_hosts(spec, self.resolver, self.order.only)
+            try:
+                self.hosts += await find_hosts(spec, self.resolver, self.order.only)
+            except TargetError as error:
+                self.unknown.append(error)
+        if self.unknown and not self.hosts:
+            raise self.unknown[0]
 
     def take_up(self, scene: Scene, records: Sequence[Record], arrivals: Sequence[Arrival]) -> None:
         """Go on where an earlier part of the run ended."""
