@@ -282,6 +282,14 @@ def test_any_other_difference_is_only_seen_as() -> None:
     assert "lost-client-address" not in ids
 
 
+def test_a_finding_names_its_remedies() -> None:
+    record = new_record()
+    proof = proof_of(record.attempts[number_of(record, "plain-foreign")])
+    findings = {finding.id: finding for finding in verdict(record, (proof,)).findings}
+    assert findings["open-relay"].remedies
+    assert verdict(new_record()).findings == ()
+
+
 def test_the_worst_verdict_of_a_target_and_the_exit_code_of_several() -> None:
     assert worst([Verdict.CLOSED, Verdict.UNREACHABLE, Verdict.ACCEPTS]) is Verdict.ACCEPTS
     assert worst([Verdict.CLOSED, Verdict.INCONCLUSIVE, Verdict.UNREACHABLE]) is Verdict.INCONCLUSIVE

@@ -10,8 +10,10 @@ Limits: findings never change a verdict; a finding about the run as a whole is t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from fumidai.battery.attempt import ControlKind
+from fumidai.dialects.cure import cures
 from fumidai.dialects.layer import layer_that_ate_it
 from fumidai.evidence.finding import Finding, Severity
 from fumidai.evidence.outcome import Reason, Word
@@ -31,8 +33,16 @@ _SENDMAIL_WITHOUT_CONTROL = (8, 9)
 def find(case: Case, software: Software) -> tuple[Finding, ...]:
     """All findings of a case, worst first."""
     order = list(Severity)
-    found = [finding for finder in _FINDERS for finding in finder(case, software)]
+    found = [_with_remedies(case, software, finding) for finder in _FINDERS for finding in finder(case, software)]
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def _with_remedies(case: Case, software: Software, finding: Finding) -> Finding:
+    """The finding with the ids of what mends it on this software."""
+    bad = case.standing(Standing.HOLE, Standing.PROMISED)
+    families = tuple(dict.fromkeys(item.row.family for item in bad))
+    mends = cures(software.name, software.version, _ids(bad), [finding.id], families)
+    return replace(finding, remedies=tuple(cure.id for cure in mends))
 
 
 def _ids(rows: Sequence[Weighed]) -> tuple[str, ...]:
