@@ -31,6 +31,7 @@ class Behaviour:
         cut_syntax: close at so many syntax errors.
         most: sessions at once; above that ``too_many`` is said and the connection closed.
         rate: (connections, seconds): more than so many within so long are turned away with ``too_often``.
+        punish: seconds before the first refusal of a session; each further one takes twice as long.
         slow: seconds between two characters of a reply, after the greeting.
         defer: how many times each recipient is told 450 first.
         loses: announce PIPELINING and answer only the first command of a segment.
@@ -47,6 +48,7 @@ class Behaviour:
     too_many: bytes = b"421 4.7.0 too many connections\r\n"
     rate: tuple[int, float] = (0, 0.0)
     too_often: bytes = b"421 4.3.2 Connection rate limit exceeded.\r\n"
+    punish: float = 0.0
     slow: float = 0.0
     defer: int = 0
     defer_text: bytes = b"450 4.2.0 Greylisted, try again in 1 seconds\r\n"
@@ -118,7 +120,10 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
         if behaviour.hangs_up_on and behaviour.hangs_up_on in line:
             return
         reply, mail, data = _answer(behaviour, line, mail, data)
-        errors += reply[:1] in b"45"
+        refused = bool(reply) and reply[:1] in b"45"
+        errors += refused
+        if refused and behaviour.punish:
+            await asyncio.sleep(behaviour.punish * 2 ** (errors - 1))
         syntax += reply[:3] == b"501"
         if behaviour.cut_after and errors > behaviour.cut_after:
             await say(behaviour, writer, behaviour.cut_reply)

@@ -15,7 +15,7 @@ from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
-from fumidai.tester import pace
+from fumidai.tester import dialogue, pace
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
 from fumidai.trial.run import Trial, new_run_name
@@ -107,6 +107,29 @@ async def test_a_server_that_counts_connections_over_a_time(tmp_path: Path, monk
     assert asked_twice(behaviour) == []
     # It is found out once, and the number that the server bore is kept to from then on.
     assert behaviour.sessions <= 45
+
+
+async def test_refusals_that_are_kept_back_longer_and_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("PUNISHMENT", 0.05), ("LONG", 0.15)):
+        monkeypatch.setattr(dialogue, name, seconds)
+    behaviour = Behaviour(punish=0.1)
+    began = time.monotonic()
+    entry = only(await ask(behaviour, tmp_path, battery="quick"))
+    assert entry.verdict is Verdict.CLOSED
+    assert not_answered(entry) == []
+    # At most one for each session that was given up: its answer was on its way and nobody waited for it.
+    assert len(asked_twice(behaviour)) <= 4
+    assert not entry.findings
+    # Nine refusals in one session would have taken fifty seconds.
+    assert time.monotonic() - began < 10
+
+
+async def test_a_cut_that_a_row_is_to_blame_for_makes_no_shorter_sessions(tmp_path: Path) -> None:
+    behaviour = Behaviour(hangs_up_on=b".>")
+    entry = only(await ask(behaviour, tmp_path))
+    cut = {row.id for row in entry.tests if row.outcome.reason is Reason.CLOSED}
+    assert cut
+    assert behaviour.sessions < 60
 
 
 async def test_without_pipelining_and_without_ehlo(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ _SEQUENCE = _rows(
     ("ehlo first", "", "seen"),
     ("hello first", "", "seen"),
     ("say hello", "sendmail", "srvrsmtp.c"),
+    ("duplicate helo", "sendmail", "srvrsmtp.c"),
+    ("duplicate ehlo", "", "seen"),
     ("sender not yet given", "exim", "smtp_in.c"),
     ("sender already", "", "seen"),
     ("sender not specified", "", "seen"),

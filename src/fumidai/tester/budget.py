@@ -52,6 +52,7 @@ class Budget:
 
     Attributes:
         mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
+        borne: the most of each kind that a session cost without being cut.
         fruitless: sessions in a row that brought no answer.
         rude: families of which a row was answered as a syntax error.
         mail_refused: this server refuses senders at MAIL already, which makes RCPT behind it a second error.
@@ -63,6 +64,7 @@ class Budget:
     mails: int = 0
     sessions: int = FIRST_SESSIONS
     fruitless: int = 0
+    borne: Spent = field(default_factory=lambda: Spent())
     rude: set[str] = field(default_factory=set)
     mail_refused: bool = False
 
@@ -91,11 +93,23 @@ class Budget:
             self.turned_away()
             return
         self.fruitless = 0
-        if spent.syntax >= 2 and spent.syntax * 2 >= spent.errors:
+        if spent.syntax >= 2 and spent.syntax * 2 >= spent.errors and spent.syntax > self.borne.syntax:
             self.syntax = max(1, min(self.syntax, spent.syntax))
             return
-        self.errors = max(1, min(self.errors, spent.errors))
-        self.resets = max(1, min(self.resets, spent.resets))
+        # Fewer than another session bore can't have been too many: then it was the row itself that it was cut for.
+        self.errors = max(1, self.borne.errors, min(self.errors, spent.errors))
+        self.resets = max(1, self.borne.resets, min(self.resets, spent.resets))
+
+    def bear(self, spent: Spent) -> None:
+        """A session cost this much and still stands, or ended in peace."""
+        self.borne.errors = max(self.borne.errors, spent.errors)
+        self.borne.syntax = max(self.borne.syntax, spent.syntax)
+        self.borne.resets = max(self.borne.resets, spent.resets)
+
+    def learn_slowing(self, spent: Spent) -> None:
+        """Each refusal of a session was kept back longer: stop before the last one next time."""
+        self.fruitless = 0
+        self.errors = max(1, min(self.errors, spent.errors - 1))
 
     def turned_away(self, others: int = 0) -> None:
         """A session brought nothing: be fewer, longer and later.

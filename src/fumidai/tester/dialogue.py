@@ -30,6 +30,12 @@ from fumidai.smtp.reply import Reply
 PATIENCE: Final = 45.0
 #: Seconds to wait for a reply that need not come: a line that may be read as one command or as two.
 GRACE: Final = 1.0
+#: Seconds of silence before a refusal that are meant as a punishment, not needed for an answer.
+PUNISHMENT: Final = 2.0
+#: So many times longer than the one before is a punishment that grows (Courier doubles it, from 8 s).
+GROWTH: Final = 1.5
+#: A first growth is believed from so many seconds on, below that only a second one.
+LONG: Final = 10.0
 #: Bytes a server may say in one session; more is no dialogue (an endless greeting, a reply without end).
 MOST_BYTES: Final = 4 << 20
 
@@ -40,6 +46,7 @@ class LossKind(StrEnum):
     DROPPED = "dropped"
     SILENT = "silent"
     OVERDUE = "overdue"
+    SLOWING = "slowing"
     FLOOD = "flood"
     NOT_GIVEN = "not-given"
 
@@ -82,6 +89,9 @@ class Dialogue:
         self._answers: list[Reply] = []
         self._surplus: list[Reply] = []
         self._lost: Lost | None = None
+        self._last_byte = time.monotonic()
+        self._silence = 0.0
+        self._punishments: list[float] = []
 
     @property
     def alive(self) -> bool:
@@ -120,6 +130,7 @@ class Dialogue:
 
     def say(self, lines: Sequence[Line]) -> None:
         """Say lines in one write; ``hear`` reads what they draw."""
+        self._last_byte = time.monotonic()
         self.connection.write(b"".join(self.machine.say(line.data, answers=line.answers) for line in lines))
 
     async def dribble(self, line: Line) -> Reply | Lost:
@@ -197,6 +208,8 @@ class Dialogue:
             if silence_is_loss:
                 self._lost = Lost(LossKind.SILENT if patience <= left else LossKind.OVERDUE)
             return
+        now = time.monotonic()
+        self._silence, self._last_byte = max(self._silence, now - self._last_byte), now
         for event in self.machine.receive(data) if data else self.machine.eof():
             self._take(event)
         if not data and self._lost is None:
@@ -208,6 +221,7 @@ class Dialogue:
         match event:
             case Answered(reply=reply):
                 self._answers.append(reply)
+                self._weigh_silence(reply)
             case Surplus(reply=reply):
                 self._surplus.append(reply)
             case Dropped(partial=partial):
@@ -215,6 +229,20 @@ class Dialogue:
             case Greeting() | Noise():
                 # The machine keeps the greeting; noise stands in the transcript, byte for byte.
                 pass
+
+    def _weigh_silence(self, reply: Reply) -> None:
+        """Give the dialogue up where each refusal is kept back longer than the one before.
+
+        The next ones would cost more than a fresh session does; a server that is merely slow does not grow slower.
+        """
+        silence, self._silence = self._silence, 0.0
+        if reply.positive or reply.intermediate or silence < PUNISHMENT:
+            return
+        before = self._punishments
+        before.append(silence)
+        grown = [later >= GROWTH * earlier for earlier, later in zip(before, before[1:], strict=False)]
+        if (grown and grown[-1] and silence >= LONG) or grown[-2:] == [True, True]:
+            self._lost = self._lost or Lost(LossKind.SLOWING)
 
     def _loss(self) -> Lost:
         return self._lost or Lost(LossKind.DROPPED)

@@ -327,7 +327,7 @@ class Interview:
     async def _work_alone(self, attempt: Attempt, opened: Session | None) -> None:
         if self.skip(attempt):
             return
-        introduce = attempt.script[0].kind is not StepKind.HELO
+        introduce = attempt.script[0].kind is not StepKind.HELO and not attempt.early
         session = opened or await self._open(introduce=introduce, early=attempt.early)
         if isinstance(session, OpenFailure):
             self._opening_lost(attempt, session)
@@ -395,7 +395,7 @@ class Interview:
             self._waiting[:0] = group
             return
         taken: list[Attempt] = [a for a in group if not a.plain]
-        lost = False
+        lost = _slows(session)
         for attempt in plain:
             reading = readings[attempt.number]
             if reading.again is Again.ALONE:
@@ -403,7 +403,7 @@ class Interview:
                 taken.append(attempt)
             else:
                 lost = self._settle(attempt, reading, innocent=lost) or lost
-        if lost and session.dialogue.lost is not None and session.dialogue.lost.kind is LossKind.SILENT:
+        if session.dialogue.lost is not None and session.dialogue.lost.kind is LossKind.SILENT:
             self.record.pipelining_broken = True
         await self._each(session, taken)
 
@@ -415,12 +415,19 @@ class Interview:
             if attempt.label:
                 session.dialogue.note(f":Relay test: {attempt.label}")
             reading = await ask_alone(Course(session, self._groups(session)), attempt, self.head, self._reopen)
-            self._settle(attempt, reading, innocent=False)
+            self._settle(attempt, reading, innocent=index > 0 and _slows(session))
 
     async def _end(self, session: Session, *, blameless: bool) -> None:
+        if session.dialogue.alive:
+            self.budget.bear(session.spent)
         await session.leave()
         self._sessions.discard(session)
-        if not session.dialogue.alive and (session.spent.answered or not blameless):
+        for standing in self._sessions:
+            if standing.dialogue.alive:
+                self.budget.bear(standing.spent)
+        if _slows(session):
+            self.budget.learn_slowing(session.spent)
+        elif not session.dialogue.alive and (session.spent.answered or not blameless):
             self.budget.learn_cut(session.spent)
             self._failed_at = time.monotonic()
         elif session.spent.answered:
@@ -543,6 +550,11 @@ class Interview:
         seen = echoed_address(text)
         if seen and seen not in self.record.seen_addresses:
             self.record.seen_addresses.append(seen)
+
+
+def _slows(session: Session) -> bool:
+    """We left because the server keeps each refusal back longer: not the fault of what was still to be asked."""
+    return session.dialogue.lost is not None and session.dialogue.lost.kind is LossKind.SLOWING
 
 
 def _unanswered(outcome: Outcome | None) -> bool:

@@ -41,6 +41,7 @@ _LOSS_REASONS = {
     LossKind.DROPPED: Reason.CLOSED,
     LossKind.SILENT: Reason.TIMEOUT,
     LossKind.OVERDUE: Reason.TIME_UP,
+    LossKind.SLOWING: Reason.TIMEOUT,
     LossKind.FLOOD: Reason.PROTOCOL,
     LossKind.NOT_GIVEN: Reason.TIMEOUT,
 }
