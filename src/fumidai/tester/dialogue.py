@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from fumidai.evidence.transcript import Direction, Transcript
@@ -240,7 +241,7 @@ class Dialogue:
             return
         before = self._punishments
         before.append(silence)
-        grown = [later >= GROWTH * earlier for earlier, later in zip(before, before[1:], strict=False)]
+        grown = [later >= GROWTH * earlier for earlier, later in pairwise(before)]
         if (grown and grown[-1] and silence >= LONG) or grown[-2:] == [True, True]:
             self._lost = self._lost or Lost(LossKind.SLOWING)
 
