@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from fumidai.battery.attempt import ControlKind
 from fumidai.evidence.outcome import Reason, Stage, Word
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import Entry
@@ -229,6 +230,26 @@ def test_a_row_that_ends_at_rcpt_does_not_apply_to_a_server_that_refuses_late() 
     entry = verdict(record)
     assert entry.verdict is Verdict.CLOSED
     assert [r.outcome.reason for r in entry.tests if r.word is Word.NOT_APPLICABLE] == [Reason.LATE_REFUSAL]
+
+
+@pytest.mark.parametrize(
+    ("reply", "passed", "verdict_is"),
+    [
+        (b"550 Message rejected\r\n", True, Verdict.CLOSED),
+        (b"554 5.7.1 No.\r\n", True, Verdict.CLOSED),
+        (b"550 Message rejected\r\n", False, Verdict.INCONCLUSIVE),
+        (b"550 5.7.1 Message rejected as spam\r\n", True, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_vague_no_to_the_message_is_read_beside_what_its_own_users_get(
+    reply: bytes, passed: bool, verdict_is: Verdict
+) -> None:
+    record = new_record()
+    for number in record.attempts:
+        refuse(record, number, Reason.CONTENT, Stage.MESSAGE, reply, Word.UNTESTED)
+    if passed:
+        take(record, next(n for n, a in record.controls.items() if a.control is ControlKind.UNKNOWN_USER))
+    assert verdict(record).verdict is verdict_is
 
 
 def test_inside_and_undeclared_is_a_trusted_vantage_even_where_it_delivers() -> None:

@@ -845,7 +845,7 @@ _PROTOCOL = _rows(
     ("not supported", "", "seen"),
 )
 
-_SIZE = _rows(
+SIZE = _rows(
     Reason.CONTENT,
     ("message size", "", "RFC 1870"),
     ("message too large", "", "seen"),
@@ -857,7 +857,8 @@ _SIZE = _rows(
     ("routing loop", "", "RFC 3463, X.4.6"),
 )
 
-_CONTENT = _rows(
+# The words themselves are blamed, whoever they were for.
+BLAMES_THE_WORDS = _rows(
     Reason.CONTENT,
     ("spam", "", "seen"),
     ("unsolicited", "", "seen"),
@@ -865,17 +866,23 @@ _CONTENT = _rows(
     ("virus", "", "seen"),
     ("malware", "", "seen"),
     ("content", "", "seen"),
-    ("message rejected", "", "seen"),
-    ("message refused", "", "seen"),
-    ("message blocked", "", "seen"),
-    ("message has been blocked", "", "seen"),
-    ("mail rejected", "", "seen"),
     ("dkim", "", "seen"),
     ("header", "", "seen"),
     ("迷惑メール", "", "seen"),
     ("スパム", "", "seen"),
     ("垃圾邮件", "", "seen"),
     ("спам", "", "seen"),
+    stages=AFTER_DOT,
+)
+
+# "No" to the message, without saying whether for its words or for where it was to go.
+_CONTENT_VAGUE = _rows(
+    Reason.CONTENT,
+    ("message rejected", "", "seen"),
+    ("message refused", "", "seen"),
+    ("message blocked", "", "seen"),
+    ("message has been blocked", "", "seen"),
+    ("mail rejected", "", "seen"),
     stages=AFTER_DOT,
 )
 
@@ -904,9 +911,10 @@ PHRASES: Final = (
     *_NOT_OURS,
     *_AUTH,
     *_UNRESOLVED,
-    *_SIZE,
+    *SIZE,
     *_USER,
     *_SYNTAX,
     *_PROTOCOL,
-    *_CONTENT,
+    *BLAMES_THE_WORDS,
+    *_CONTENT_VAGUE,
 )

@@ -21,10 +21,19 @@ from typing import Final
 
 from fumidai.dialects.codes import BY_NUMBER, by_code, by_enhanced
 from fumidai.dialects.echo import echoed_address, retry_hint
-from fumidai.dialects.phrases import PHRASES, RELAY_WORDS, Phrase
+from fumidai.dialects.phrases import BLAMES_THE_WORDS, PHRASES, RELAY_WORDS, SIZE, Phrase
 from fumidai.evidence.outcome import Reason, Stage
 
-__all__ = ["classify", "echoed_address", "enhanced_codes", "is_refusal", "readable", "retry_hint", "says"]
+__all__ = [
+    "blames_the_words",
+    "classify",
+    "echoed_address",
+    "enhanced_codes",
+    "is_refusal",
+    "readable",
+    "retry_hint",
+    "says",
+]
 
 READ_AT_MOST: Final = 4096
 
@@ -60,6 +69,15 @@ def is_refusal(code: int, reason: Reason) -> bool:
     """
     # RFC 5321 §4.2.1: 5yz is permanent.
     return 500 <= code <= 599 or (400 <= code <= 499 and reason is Reason.RELAY)
+
+
+def blames_the_words(text: str) -> bool:
+    """Does a refusal of a message say that its words, its size or its header were at fault?
+
+    Where it doesn't ("550 Message rejected"), it may as well mean the recipient.
+    """
+    plain = readable(text)
+    return any(says(plain, phrase.words) for phrase in (*BLAMES_THE_WORDS, *SIZE))
 
 
 def readable(text: str) -> str:

@@ -15,7 +15,7 @@ from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import Entry, Software
 from fumidai.judge.findings import find
 from fumidai.judge.record import Record
-from fumidai.judge.rows import LATE, Decide, Standing, Weighed, control_rows, weigh_all
+from fumidai.judge.rows import LATE, Decide, Standing, Weighed, control_rows, outcome_of, weigh_all
 from fumidai.judge.vantage import Sight, Vantage, decisive_sight
 from fumidai.judge.verdict import BASELINES, Case, rule
 from fumidai.received.read import client_seen, read_received
@@ -72,8 +72,8 @@ def _own_proofs(record: Record, proofs: Sequence[Proof]) -> tuple[Proof, ...]:
 def _refuses_late(record: Record) -> bool:
     for name in BASELINES:
         for number, attempt in record.attempts.items():
-            outcome = record.outcomes.get(number)
-            if attempt.test.id == name and outcome is not None:
+            if attempt.test.id == name and number in record.outcomes:
+                outcome = outcome_of(record, number)
                 return outcome.word is Word.REFUSED and outcome.stage in LATE
     return False
 

@@ -8,11 +8,12 @@ any reply, even a refusal. What a row's standing means for the verdict is said o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fumidai.battery.attempt import Attempt, Inapplicable
 from fumidai.battery.row import RowClass, StepKind
+from fumidai.dialects.wording import blames_the_words
 from fumidai.evidence.outcome import Outcome, Reason, Stage, Word
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import TestRow
@@ -134,9 +135,33 @@ def _ends_in_message(attempt: Attempt) -> bool:
 
 
 def _outcome(record: Record, attempt: Attempt) -> Outcome:
-    return record.outcomes.get(attempt.number) or Outcome(
-        attempt.number, Word.UNTESTED, Stage.CONNECT, reason=Reason.INTERRUPTED
-    )
+    return outcome_of(record, attempt.number)
+
+
+def outcome_of(record: Record, number: int) -> Outcome:
+    """The outcome of an attempt, a vague "no" to its message read beside what other messages met.
+
+    The tester leaves such a row untested, because a filter that dislikes our words says nothing about relaying. But
+    where the same words went through for a recipient of the server's own, and the refusal does not blame them, it was
+    the recipient that was refused.
+    """
+    outcome = record.outcomes.get(number)
+    if outcome is None:
+        return Outcome(number, Word.UNTESTED, Stage.CONNECT, reason=Reason.INTERRUPTED)
+    vague = outcome.word is Word.UNTESTED and outcome.reason is Reason.CONTENT and outcome.stage is Stage.MESSAGE
+    if vague and not blames_the_words(outcome.reply.decode("latin-1")) and _our_words_passed(record):
+        return replace(outcome, word=Word.REFUSED, reason=Reason.UNCLEAR)
+    return outcome
+
+
+def _our_words_passed(record: Record) -> bool:
+    """A message of ours to a recipient of the server's own was taken, through the dot."""
+    for number, attempt in record.all_attempts().items():
+        outcome = record.outcomes.get(number)
+        own = attempt.control is not None or attempt.expected.action is Action.PERMIT
+        if own and outcome is not None and outcome.completed and outcome.word is Word.ACCEPTED:
+            return True
+    return False
 
 
 def _row(

@@ -53,7 +53,7 @@ def read_taken(attempt: Attempt, answer: Answer, *, completed: bool) -> Reading:
 def read_refusal(attempt: Attempt, stage: Stage, reply: Reply, session: int, *, pipelined: bool) -> Reading:
     """A 4xx or 5xx (or a reply of no meaning at this place) to one of the attempt's steps."""
     answer = Answer(stage, reply.code, reply.raw, session, pipelined)
-    reason = classify(reply.code, reply.text, stage)
+    reason = _of_its_own(attempt, classify(reply.code, reply.text, stage))
     # RFC 5321 §3.8: 421 closes the channel; it says nothing about the command it answers.
     if reply.code == 421 or reason is Reason.LIMIT:
         untested = _outcome(attempt, Word.UNTESTED, answer, _limit_reason(reply, reason))
@@ -79,6 +79,17 @@ def refuses_by_closing(attempt: Attempt) -> bool:
     stays untested.
     """
     return attempt.test.row_class is RowClass.MALFORMED or bool(attempt.test.alters)
+
+
+def _of_its_own(attempt: Attempt, reason: Reason) -> Reason:
+    """What leads nowhere in a domain of the server's own is a user that it does not know.
+
+    Exim calls both "Unrouteable address": a domain without an exchanger, and a local part that no router takes.
+    """
+    if reason is not Reason.UNRESOLVED or not attempt.domain:
+        return reason
+    domain = attempt.rcpt_to.rpartition("@")[2].strip("<> \t\r\n").lower()
+    return Reason.USER if domain == attempt.domain.lower() else reason
 
 
 def _limit_reason(reply: Reply, reason: Reason) -> Reason:
