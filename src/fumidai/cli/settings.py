@@ -15,6 +15,7 @@ Limits: what names the file or the run itself (``--policy``, ``--resume``, ``--d
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ from fumidai.policy.notice import Source, nearest
 from fumidai.texts import N_
 
 _NEVER = frozenset({"policy", "resume", "debug", "targets_file"})
+#: What a command line that is made anew leaves out: the targets stand in it themselves.
+_NOT_AGAIN = frozenset({"targets_file", "resume"})
 #: Options whose value is a list with commas between.
 _LISTS = frozenset({"ports", "tests"})
 
@@ -62,6 +65,22 @@ def with_settings(
         if given.get(option.name) in (None, ()):
             merged[option.name] = meant
     return merged
+
+
+def command_line(name: str, settings: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> str:
+    """The command that these settings stand for, to be typed (or pasted) again."""
+    words = ["fumidai", name, *map(str, settings.get("targets") or ())]
+    for one in parameters:
+        value = settings.get(one.name or "")
+        if not isinstance(one, click.Option) or value in (None, (), [], False) or one.name in _NOT_AGAIN:
+            continue
+        long = max(one.opts, key=len)
+        if one.is_flag:
+            words.append(long)
+        else:
+            for each in value if isinstance(value, list | tuple) else [value]:
+                words += [long, str(each)]
+    return shlex.join(words)
 
 
 def _keys(option: click.Option) -> list[str]:

@@ -3,21 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from fumidai.cli.output import deliver
-from fumidai.cli.screen import complaints, output, say
+from fumidai.cli.screen import complaints, local_zone, output, say
+from fumidai.cli.settings import command_line
+from fumidai.cli.test import command as tested
 from fumidai.cli.testing import wanted_output
 from fumidai.errors import StorageError
-from fumidai.evidence.proof import Arrival, Proof
-from fumidai.evidence.token import TokenKey
+from fumidai.evidence.token import KnownTokens
 from fumidai.judge.proofs import read_proof
+from fumidai.judge.record import Record
 from fumidai.report.escape import show
-from fumidai.store.run import read_run
-from fumidai.store.state import runs_folder, token_key
+from fumidai.store.files import unreadable
+from fumidai.store.run import read_header, read_run
+from fumidai.store.state import runs_folder
 from fumidai.texts import N_
-from fumidai.trial.scene import Scene, conclude, read_scene
+from fumidai.trial.scene import conclude, read_scene
 
 
 def show_run(name: str, given: Mapping[str, Any]) -> int:
@@ -34,40 +38,49 @@ def show_run(name: str, given: Mapping[str, Any]) -> int:
         for number, attempt in record.all_attempts().items()
         if attempt.mail_from == attempt.rcpt_to
     }
-    proofs = _proofs(scene, kept.arrivals, one_address)
-    return deliver(conclude(scene, kept.records, proofs, str(path)), wanted_output(given))
+    tokens = KnownTokens(frozenset(_tokens(kept.records)))
+    proofs = [
+        proof for arrival in kept.arrivals for proof in read_proof(tokens, scene.raw, arrival, one_address=one_address)
+    ]
+    again = command_line("test", scene.settings, tested.params)
+    return deliver(conclude(scene, kept.records, proofs, str(path)), wanted_output(given, again))
 
 
-def _proofs(scene: Scene, arrivals: Sequence[Arrival], one_address: set[int]) -> list[Proof]:
-    if not arrivals:
-        return []
-    key = _key_of(scene)
-    return [proof for arrival in arrivals for proof in read_proof(key, scene.raw, arrival, one_address=one_address)]
-
-
-def _key_of(scene: Scene) -> TokenKey:
-    from pathlib import Path
-
-    named = scene.settings.get("key")
-    return token_key(Path(str(named)) if named else None)
+def _tokens(records: Sequence[Record]) -> Iterator[str]:
+    """Every token of the run. They stand in its folder, so that whoever was handed it needs no key to read it."""
+    for record in records:
+        for attempt in record.all_attempts().values():
+            yield from attempt.tokens.values()
 
 
 def list_runs() -> int:
     """List the kept runs, newest first."""
     folder = runs_folder()
-    paths = sorted((path for path in folder.iterdir() if path.is_dir()), reverse=True) if folder.is_dir() else []
-    if not paths:
-        output().write(say(N_("No run is kept in {folder}."), folder=str(folder)))
+    try:
+        paths = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    except OSError as problem:
+        raise unreadable(folder, problem) from problem
+    runs = [(read_header(path), path.name) for path in paths]
+    if not runs:
+        output().write(say(N_("No run is kept in {folder}."), folder=show(str(folder))))
         return 0
-    for path in paths:
-        output().write(_line(path.name))
+    for header, name in sorted(runs, key=lambda run: (_started(run[0]), run[1]), reverse=True):
+        output().write(_line(name, header))
     return 0
 
 
-def _line(name: str) -> str:
+def _started(header: Mapping[str, Any]) -> float:
+    started = header.get("started")
+    return float(started) if isinstance(started, int | float) else 0.0
+
+
+def _line(name: str, header: Mapping[str, Any]) -> str:
+    """Id, time, verdict, battery, targets of a run."""
     try:
-        path, kept = read_run(name)
-        scene = read_scene(kept.header, str(path))
-    except StorageError as error:
-        return f"{name}  ({show(str(error))})"
-    return f"{name}  {scene.battery}  {show(' '.join(scene.targets))}"
+        scene = read_scene(header, name)
+    except StorageError:
+        return f"{show(name)}  ({say(N_('unreadable'))})"
+    time = datetime.fromtimestamp(scene.started, local_zone())
+    verdict = scene.verdict.upper() or "?"
+    targets = show(" ".join(scene.targets))
+    return f"{show(name)}  {time:%Y-%m-%d %H:%M:%S %Z}  {show(verdict):<12}  {show(scene.battery)}  {targets}"

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from fumidai.cli.complaint import complain
+from fumidai.cli.complaint import error_text
 from fumidai.cli.declared import Declared, load_policy, read_declared
 from fumidai.cli.order import confirm_public, make_order, read_targets
 from fumidai.cli.output import Wanted, deliver, format_of
 from fumidai.cli.progress import Progress
 from fumidai.cli.screen import complaints, language, local_zone, say
-from fumidai.cli.settings import with_settings
+from fumidai.cli.settings import command_line, with_settings
 from fumidai.errors import FumidaiError, UsageError
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import RunResult
@@ -38,8 +40,10 @@ from fumidai.texts import N_
 from fumidai.trial.order import Order
 from fumidai.trial.run import RunName, Trial, new_run_name
 from fumidai.trial.scene import read_scene
-from fumidai.trial.whole import Earlier, carry_out
+from fumidai.trial.whole import Earlier, carry_out, finish
 
+#: Exit code of a run that was broken off before anything was known.
+INTERRUPTED = 3
 #: Options that describe how the result is printed, and are not kept with the run.
 _NOT_KEPT = frozenset({"format_", "output", "verbose", "quiet", "debug", "fail_on", "exit_zero", "resume", "yes"})
 
@@ -55,7 +59,7 @@ _EITHER = {
 def run_test(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> int:
     """Carry out one ``test`` command; its exit code."""
     if given["resume"]:
-        return _resume(given)
+        return _resume(given, parameters)
     declared = load_policy(given["policy"])
     given = with_settings(given, declared.policy.sections.get("test", {}), "test", parameters, declared.source)
     targets = [*given["targets"], *(read_targets(given["targets_file"]) if given["targets_file"] else [])]
@@ -64,7 +68,7 @@ def run_test(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) ->
             N_("No target was named."),
             mend=N_("Name a host, for example: fumidai test mail.example.com --domain example.com"),
         )
-    wanted = wanted_output(given)
+    wanted = wanted_output(given, shlex.join(["fumidai", *sys.argv[1:]]))
     kept = {key: value for key, value in given.items() if key not in _NOT_KEPT}
     order = make_order(given, targets, declared, {**kept, "targets": targets})
     name = new_run_name(time.time())
@@ -76,7 +80,7 @@ def run_test(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) ->
             raise
 
 
-def _resume(given: Mapping[str, Any]) -> int:
+def _resume(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> int:
     """Go on with an earlier run: its options, with those given now on top."""
     if given["targets"] or given["targets_file"]:
         raise UsageError(
@@ -94,11 +98,12 @@ def _resume(given: Mapping[str, Any]) -> int:
         declared = read_declared(scene.policy_file, scene.policy_text, quiet=True) if scene.declared else Declared()
         order = make_order(merged, list(scene.targets), declared, settings)
         name = RunName(scene.raw, scene.id)
-        return _carry_out(order, name, folder, merged, wanted_output(merged), Earlier(scene, kept))
+        again = command_line("test", settings, parameters)
+        return _carry_out(order, name, folder, merged, wanted_output(merged, again), Earlier(scene, kept))
 
 
-def wanted_output(given: Mapping[str, Any]) -> Wanted:
-    """How the result is to be printed."""
+def wanted_output(given: Mapping[str, Any], again: str) -> Wanted:
+    """How the result is to be printed; ``again`` is the command that would test again."""
     for file in given["output"]:
         format_of(file)
     form = given["format_"] or ("maps" if given.get("battery") == "maps" else "text")
@@ -109,7 +114,7 @@ def wanted_output(given: Mapping[str, Any]) -> Wanted:
         quiet=bool(given["quiet"]),
         fail_on=given["fail_on"],
         exit_zero=bool(given["exit_zero"]),
-        again=_again(sys.argv[1:]),
+        again=again,
     )
 
 
@@ -126,20 +131,35 @@ def _carry_out(
     glyphs = choose_glyphs(screen.encodable, ambiguous_is_wide=language() == "ja")
     progress = Progress(screen, voice, glyphs, rows=bool(wanted.verbose))
     shown = screen.terminal and not wanted.quiet
+    begun: list[Trial] = []
 
     def confirm(trial: Trial) -> None:
         for error in trial.unknown:
-            complain(error, debug=False)
+            screen.write(error_text(error))
         addresses = [address for host in trial.hosts for address in host.addresses]
         confirm_public(order, addresses, [host.name for host in trial.hosts], yes=bool(given["yes"]))
         if not order.sending and not wanted.quiet:
             screen.write(asking_line(voice))
+        begun.append(trial)
+
+    def at_once() -> int:
+        return _break_off(begun[0] if begun else None, folder, wanted)
 
     async def whole() -> RunResult:
         stop = asyncio.Event()
-        _catch_signals(stop, folder)
+        _catch_signals(stop, at_once)
         listeners = (progress,) if shown else ()
-        return await carry_out(order, name, folder, listeners, stop, confirm=confirm, warn=_warn, earlier=earlier)
+        return await carry_out(
+            order,
+            name,
+            folder,
+            listeners,
+            stop,
+            confirm=confirm,
+            warn=_warn,
+            trouble=lambda error: screen.write(error_text(error)),
+            earlier=earlier,
+        )
 
     try:
         result = run(whole())
@@ -151,20 +171,27 @@ def _carry_out(
     return code
 
 
-def _catch_signals(stop: asyncio.Event, folder: RunFolder) -> None:
+def _catch_signals(stop: asyncio.Event, at_once: Callable[[], int]) -> None:
     """The first interrupt stops the run, the second the program."""
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
         if stop.is_set():
-            folder.sync()
-            complaints().write(say(N_("Stopped. What was seen is in {folder}"), folder=str(folder.path)))
-            os._exit(3)
+            os._exit(at_once())
         stop.set()
         complaints().write(say(N_("Stopping; what is there is kept (once more to stop at once).")))
 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, interrupted)
+
+
+def _break_off(trial: Trial | None, folder: RunFolder, wanted: Wanted) -> int:
+    """Write down and say in one line what is known at this moment; the exit code (2 where it is open already)."""
+    if trial is None:
+        folder.discard_if_empty()
+        return INTERRUPTED
+    result = finish(trial, folder)
+    return deliver(result, replace(wanted, format="text", files=(), quiet=True))
 
 
 def _warn(lead: Lead) -> None:
@@ -182,13 +209,7 @@ def _last_words(result: RunResult, order: Order, voice: Voice, folder: RunFolder
     """What standard output did not say: a folder that could not be kept; promises, where no text named them."""
     screen = complaints()
     if folder.error is not None:
-        complain(folder.error, debug=False)
+        screen.write(error_text(folder.error))
     taken = [row for entry in result.entries for row in entry.tests if row.word is Word.ACCEPTED and not row.allowed]
     if taken and not order.sending and not wanted.quiet and wanted.format != "text":
         screen.write("\n".join(promised_lines(len(taken), voice, width=screen.width)))
-
-
-def _again(words: list[str]) -> str:
-    """The command that was typed, to be typed again."""
-    quoted = [word if word and all(c.isalnum() or c in "-_.:/@[],=%+" for c in word) else repr(word) for word in words]
-    return " ".join(["fumidai", *quoted])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fumidai.evidence.proof import Arrival, Proof, ProofKind, Where
-from fumidai.evidence.token import Role, Token, TokenKey, find_tokens
+from fumidai.evidence.token import Role, Signer, Token, find_tokens
 
 #: The field that carries the header token of a test message.
 TOKEN_FIELD: Final = b"x-fumidai-test"
@@ -51,7 +51,7 @@ class _Header:
 
 
 def read_proof(
-    key: TokenKey, run: bytes, arrival: Arrival, *, one_address: Collection[int] = frozenset()
+    key: Signer, run: bytes, arrival: Arrival, *, one_address: Collection[int] = frozenset()
 ) -> tuple[Proof, ...]:
     """What an arrival proves about attempts of this run; () where it proves nothing.
 
@@ -72,7 +72,7 @@ def read_proof(
     return tuple(dict.fromkeys(proofs))
 
 
-def _envelope_tokens(key: TokenKey, run: bytes, arrival: Arrival) -> Iterator[tuple[str, Token]]:
+def _envelope_tokens(key: Signer, run: bytes, arrival: Arrival) -> Iterator[tuple[str, Token]]:
     for recipient in arrival.recipients:
         for token in find_tokens(key, recipient):
             if token.run == run and token.role is not Role.HEADER:
@@ -110,7 +110,7 @@ def _is_automatic(arrival: Arrival, token: Token, header: _Header) -> bool:
     return header.auto not in ("", "no") and not own
 
 
-def _read_header(key: TokenKey, run: bytes, message: bytes) -> _Header:
+def _read_header(key: Signer, run: bytes, message: bytes) -> _Header:
     block = message[:_MOST]
     end = _END_OF_HEADER.search(block)
     block = block[: end.start()] if end else block

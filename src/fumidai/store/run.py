@@ -278,6 +278,15 @@ def read_run(name: str | Path, base: Path | None = None) -> tuple[Path, Kept]:
     return path, _read(path, RowTable())
 
 
+def read_header(path: Path) -> dict[str, Any]:
+    """What a run is, without what it saw; empty where that can't be read."""
+    try:
+        header = json.loads((path / "run.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
 def find_run(name: str | Path, base: Path | None = None) -> Path:
     """The folder of a run, by its path, its id, or the end of its id.
 

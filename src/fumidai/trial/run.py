@@ -98,9 +98,13 @@ class Trial:
     unroutable: list[Record] = field(default_factory=list)
     started: float = field(default_factory=time.time)
     waited: float = 0.0
+    verdict: str = ""
     places: dict[Address, Place] = field(default_factory=dict)
     known: dict[tuple[Endpoint, str], Record] = field(default_factory=dict)
     _by_number: dict[int, Attempt] = field(default_factory=dict)
+    # Durations are told by a clock that nobody sets; an earlier part of the run adds its own.
+    _began: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
 
     def __post_init__(self) -> None:
         self.numbers = Numbers(self.order.key, self.name.raw)
@@ -122,7 +126,7 @@ class Trial:
 
     def take_up(self, scene: Scene, records: Sequence[Record], arrivals: Sequence[Arrival]) -> None:
         """Go on where an earlier part of the run ended."""
-        self.started, self.waited = scene.started, scene.waited
+        self.started, self.waited, self._before = scene.started, scene.waited, scene.seconds
         for record in records:
             self.known[record.endpoint, record.domain] = record
             attempts = record.all_attempts()
@@ -149,7 +153,14 @@ class Trial:
         """Wait for open promises."""
         if self.order.sending:
             self.waited += await wait_for_proofs(
-                self.records, self.proofs, self.order.wait, self.stop, look=look, tell=self._tell_waiting
+                self.records,
+                self.proofs,
+                self.order.wait,
+                self.stop,
+                # A queue tries again for days: who goes on with a run waits for it anew.
+                since=time.monotonic() if self.known else 0.0,
+                look=look,
+                tell=self._tell_waiting,
             )
 
     def scene(self) -> Scene:
@@ -167,20 +178,27 @@ class Trial:
             domains=order.extra_domains,
             settings=order.settings,
             places=self.places,
-            seconds=time.time() - self.started,
+            seconds=self._before + time.monotonic() - self._began,
             waited=self.waited,
             window_closed=time.time() if self.waited else 0.0,
             interrupted=self.stop.is_set(),
+            verdict=self.verdict,
         )
 
     def result(self, folder: str) -> RunResult:
         """Judge everything as it stands now."""
-        return conclude(self.scene(), self.records, self.proofs.found, folder)
+        result = conclude(self.scene(), self.records, self.proofs.found, folder)
+        self.verdict = result.verdict.value
+        return result
 
     @property
     def records(self) -> list[Record]:
-        """All records, those of addresses without a route included."""
-        return [record for run in self.addresses for record in run.records] + self.unroutable
+        """All records, those of addresses without a route and of an earlier part of the run included."""
+        asked = [record for run in self.addresses for record in run.records] + self.unroutable
+        # What an earlier part of the run learned is not lost where this part did not come to it, or where the DNS
+        # names other addresses now.
+        ids = {id(record) for record in asked}
+        return asked + [record for record in self.known.values() if id(record) not in ids]
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Scene:
         domains: from ``--domain``.
         settings: the options of the command, for going on later.
         places: by address.
+        verdict: what it came to when it was last judged, for lists; "" where it was not.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Scene:
     waited: float = 0.0
     window_closed: float = 0.0
     interrupted: bool = False
+    verdict: str = ""
 
     @property
     def declared(self) -> bool:
@@ -105,6 +107,7 @@ class Scene:
             "policy": {"file": self.policy_file, "text": self.policy_text, "domains": list(self.domains)},
             "settings": dict(self.settings),
             "places": places,
+            "verdict": self.verdict,
         }
 
 
@@ -137,6 +140,7 @@ def read_scene(header: Mapping[str, Any], folder: str) -> Scene:
             waited=float(header["waited"]),
             window_closed=float(header["window_closed"]),
             interrupted=bool(header["interrupted"]),
+            verdict=str(header.get("verdict", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StorageError(

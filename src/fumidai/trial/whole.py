@@ -11,13 +11,13 @@ Limits: one run at a time in one process.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fumidai.errors import ProofDomainError, StorageError
-from fumidai.evidence.proof import Arrival
 from fumidai.evidence.result import RunResult
 from fumidai.net.resolver import Resolver
 from fumidai.sink.lead import Lead, Where, leads_here
@@ -49,6 +49,7 @@ async def carry_out(
     *,
     confirm: Callable[[Trial], None] = lambda trial: None,
     warn: Callable[[Lead], None] = lambda lead: None,
+    trouble: Callable[[StorageError], None] = lambda error: None,
     earlier: Earlier | None = None,
     resolver: Resolver | None = None,
 ) -> RunResult:
@@ -58,6 +59,7 @@ async def carry_out(
         listeners: who hears of it besides the run folder.
         confirm: asked once the hosts are known, before anything is opened; raises where it must not go on.
         warn: told where nobody can see whether the proof domain leads to the sink.
+        trouble: told once of a Maildir that can't be read any more; the run goes on without it.
         earlier: what an earlier part of the same run left.
 
     Raises:
@@ -70,32 +72,33 @@ async def carry_out(
     if earlier is not None:
         trial.take_up(earlier.scene, earlier.kept.records, earlier.kept.arrivals)
     folder.write_header(trial.scene().header())
-    async with _proofs(trial, folder) as look:
+    async with _proofs(trial, folder, trouble) as look:
         await _check(trial, warn)
         await trial.ask()
         await trial.wait(look)
     keeper.finish(trial.records)
+    return finish(trial, folder)
+
+
+def finish(trial: Trial, folder: RunFolder) -> RunResult:
+    """Judge what is there now and write down what the run came to."""
+    result = trial.result(str(folder.path))
     folder.write_header(trial.scene().header())
     folder.sync()
-    return trial.result(str(folder.path))
+    return result
 
 
 @asynccontextmanager
-async def _proofs(trial: Trial, folder: RunFolder) -> AsyncIterator[Callable[[], None]]:
+async def _proofs(
+    trial: Trial, folder: RunFolder, trouble: Callable[[StorageError], None]
+) -> AsyncIterator[Callable[[], None]]:
     """Open where proofs come in; yields what has to be called to look for more."""
     plan = trial.order.proof
     if plan is None or not trial.order.sending:
         yield lambda: None
     elif plan.maildir is not None:
-        maildir: Path = plan.maildir
-        seen: set[str] = set()
-        # The clocks of two machines differ: an hour before the start is early enough.
-        since = trial.started - 3600.0
-
-        def look() -> None:
-            for arrival in new_messages(maildir, seen, since=since):
-                _keep_copy(trial, folder, arrival)
-
+        look = Maildir(plan.maildir, trial, folder, trouble).look
+        look()
         watcher = asyncio.create_task(_watch(look))
         try:
             yield look
@@ -113,13 +116,33 @@ async def _proofs(trial: Trial, folder: RunFolder) -> AsyncIterator[Callable[[],
             await sink.close()
 
 
-def _keep_copy(trial: Trial, folder: RunFolder, arrival: Arrival) -> None:
-    """Copy a proof from a Maildir into the run folder, and read it."""
-    if trial.proofs.concerns(arrival):
-        # A full disk is told once, at the end; the proof counts all the same, for the Maildir still has it.
-        with suppress(StorageError):
-            folder.keep_proof(arrival)
-    trial.proofs.take(arrival)
+@dataclass(slots=True)
+class Maildir:
+    """Where somebody else puts the proofs."""
+
+    path: Path
+    trial: Trial
+    folder: RunFolder
+    trouble: Callable[[StorageError], None]
+    seen: set[str] = field(default_factory=set)
+    failed: bool = False
+
+    def look(self) -> None:
+        """Copy the proofs that are new into the run folder, and read them."""
+        # Clocks differ between machines, and one may be set while we run: a day is early enough.
+        since = min(self.trial.started, time.time()) - 86400.0
+        try:
+            for arrival in new_messages(self.path, self.seen, since=since):
+                if self.trial.proofs.concerns(arrival):
+                    # A full disk is told once, at the end; the proof counts all the same, for the Maildir still has it.
+                    with suppress(StorageError):
+                        self.folder.keep_proof(arrival)
+                self.trial.proofs.take(arrival)
+        except StorageError as error:
+            # What was seen is worth more than what can't be read: said once, and the run goes on.
+            if not self.failed:
+                self.failed = True
+                self.trouble(error)
 
 
 async def _watch(look: Callable[[], None]) -> None:

@@ -85,17 +85,19 @@ async def wait_for_proofs(
     seconds: float,
     stop: asyncio.Event,
     *,
+    since: float = 0.0,
     look: Callable[[], None] = lambda: None,
     tell: Callable[[int, float], None] = lambda count, left: None,
 ) -> float:
     """Wait until no promise is open, the window is over or the user stops us; seconds waited.
 
     Args:
+        since: monotonic time from which the window counts at the earliest.
         look: fetches arrivals from where they don't come by themselves (a Maildir).
         tell: told of open promises and seconds left about once a second.
     """
     began = time.monotonic()
-    end = max((record.last_dot for record in records), default=0.0) + seconds
+    end = max(since, *(record.last_dot for record in records), 0.0) + seconds
     told = 0.0
     look()
     while open_promises(records, proofs) and time.monotonic() < end and not stop.is_set():
