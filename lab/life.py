@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab.command import run, start
 from lab.images import build_images, drop_layers, unpack_images
-from lab.network import DNS_V4, VICTIM, make_network, pids, remove_namespace
+from lab.network import DNS_V4, VICTIM, end_processes, make_network, pids, remove_namespace
 from lab.place import NETNS, NETNS_ETC, SOURCE, Place, hold
 from lab.rooms import open_room, process_one, renew_room, wait_until_they_listen
 from lab.servers import Server
@@ -31,11 +31,11 @@ def bring_up(place: Place, servers: list[Server]) -> None:
 
 
 def start_services(place: Place) -> None:
-    """Start the DNS server in the router and the victim's sink, unless they run."""
+    """Start the DNS server in the router, afresh, since a server may be new, and the victim's sink, unless it runs."""
     python = sys.executable
-    if not pids(place.namespace("router")):
-        start(("ip", "netns", "exec", place.namespace("router"), "env", f"PYTHONPATH={SOURCE.parent}",
-               python, "-m", "lab.dns", DNS_V4), place.state / "dns.log")  # fmt: skip
+    end_processes(place.namespace("router"))
+    start(("ip", "netns", "exec", place.namespace("router"), "env", f"PYTHONPATH={SOURCE.parent}",
+           python, "-m", "lab.dns", DNS_V4), place.state / "dns.log")  # fmt: skip
     if not pids(place.namespace(VICTIM.name)):
         start(("ip", "netns", "exec", place.namespace(VICTIM.name), python, str(SOURCE / "sink.py"),
                str(place.maildir)), place.state / "victim.log")  # fmt: skip

@@ -27,7 +27,7 @@ from lab.errors import LabError
 from lab.place import NETNS, NETNS_ETC, Place
 
 DNS_V4 = "203.0.113.53"
-TESTERS = ("tester", "tester2", "tester3", "tester4")
+TESTERS = ("tester", *(f"tester{number}" for number in range(2, 9)))
 # Written once in the router: no duplicate address detection (an address would be unusable for a second), forwarding on.
 SYSCTLS = (
     "net/ipv6/conf/all/accept_dad=0", "net/ipv6/conf/default/accept_dad=0", "net/ipv6/conf/all/disable_ipv6=0",

@@ -14,6 +14,7 @@ A folder holds the server's real configuration and a `server.toml` that says wha
     verdicts  what `fumidai test` may say of it, best first
     families  4, 6 or 46: over which address family the truth holds (46 when absent)
     arguments further options for `fumidai test`
+    slow      whether a full test takes more than a minute
     wait      how long the proofs are waited for, in seconds
 
 Limits: the file is ours, so a mistake in it is an error that names the file, not something to be lenient about.
@@ -22,7 +23,7 @@ Limits: the file is ours, so a mistake in it is an error that names the file, no
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,20 +34,6 @@ from lab.place import SOURCE
 FOLDER = SOURCE / "servers"
 TRUTHS = ("open", "sound", "reflects")
 VERDICTS = ("open", "reflects", "accepts", "inconclusive", "unreachable", "closed")
-KEYS = {
-    "mta",
-    "host",
-    "truth",
-    "why",
-    "ways",
-    "delivers",
-    "proves",
-    "refuses",
-    "verdicts",
-    "families",
-    "arguments",
-    "wait",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,7 @@ class Server:
     refuses: tuple[str, ...] = ()
     families: str = "46"
     arguments: tuple[str, ...] = ()
+    slow: bool = False
     wait: int = 8
 
     @property
@@ -100,7 +88,7 @@ def read_server(folder: Path) -> Server:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise LabError(f"{path}: {error}") from None
-    if unknown := set(raw) - KEYS:
+    if unknown := set(raw) - {field.name for field in fields(Server) if field.name != "name"}:
         raise LabError(f"{path}: unknown key {', '.join(sorted(unknown))}")
     try:
         raw.setdefault("proves", raw.get("delivers", []))

@@ -62,6 +62,8 @@ def compare(server: Server, truths: list[Truth]) -> list[str]:
     """Each way in which the truth is another than server.toml says, as a sentence; none when it is right."""
     faults = []
     for truth in truths:
+        if all(met.startswith("nothing") for met in truth.met.values()):
+            faults.append(f"{truth.address}: it never spoke to us")
         family = "6" if ":" in truth.address else "4"
         if server.truth == "open" and family in server.families:
             faults += [f"{truth.address}: {i} was not delivered ({truth.met.get(i)})" for i in server.delivers

@@ -2,7 +2,8 @@
 """The lab for the tests: one of its own beside any that runs, brought up once and taken down at the end.
 
 For each server two things are found out: the truth, by lab.truth, from one stranger; and what `fumidai test` says, from
-another, after the server was started afresh. Two servers are dealt with at a time; a test waits for its own.
+another, after the server was started afresh. Some servers are dealt with at a time, the slow ones first (they make one
+wait, and cost little else); a test waits for its own.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class Run:
         """The verdicts of the entries at an address, or of all."""
         return {entry["verdict"] for entry in self.report["targets"] if address in ("", entry["address"])}
 
-    def outcomes(self, address: str) -> dict[str, set[str]]:
-        """For each test, what it met at an address, over all its ports and TLS states."""
+    def outcomes(self, address: str, states: tuple[str, ...] = ("clear", "starttls")) -> dict[str, set[str]]:
+        """For each test, what it met at an address in these TLS states."""
         met: dict[str, set[str]] = {}
         for entry in self.report["targets"]:
-            if entry["address"] == address:
+            if entry["address"] == address and entry["tls"] in states:
                 for row in entry["tests"]:
                     met.setdefault(row["id"], set()).add(row["outcome"])
         return met
@@ -131,18 +132,18 @@ def settle(future: Future[Any], work: Any) -> None:
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Every server that the chosen tests ask about, up; examined in the background, two at a time."""
+    """Every server that the chosen tests ask about, up; examined in the background."""
     need_machine()
     servers = [server for name, server in all_servers().items() if name in asked_for(request.session)]
     bench = Bench(Place(STATE, IMAGES), tmp_path_factory.mktemp("lab"))
     bench.truths = {server.name: Future() for server in servers}
     bench.runs = {server.name: Future() for server in servers}
-    for pair in (STRANGERS[:2], STRANGERS[2:4]):
-        bench.pairs.put((pair[0], pair[1]))
+    for pair in zip(STRANGERS[::2], STRANGERS[1::2], strict=True):
+        bench.pairs.put(pair)
     try:
         life.bring_up(bench.place, servers)
-        pool = ThreadPoolExecutor(2)
-        for server in servers:
+        pool = ThreadPoolExecutor(len(STRANGERS) // 2)
+        for server in sorted(servers, key=lambda server: not server.slow):
             pool.submit(bench.examine, server)
         try:
             yield bench
