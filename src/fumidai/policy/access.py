@@ -125,6 +125,7 @@ class AccessMap:
         asks_name, refuses_name, relays_name: such a key is a name; and it refuses; and it lets relay.
         relays_client: a client may relay by such a key.
         refuses_sender: a From: or untagged key may refuse a sender.
+        tags: which tags stand in the table at all.
     """
 
     sides: Mapping[str, RightSide] = field(default_factory=dict)
@@ -134,6 +135,7 @@ class AccessMap:
     refuses_name: bool = field(init=False, compare=False, repr=False)
     relays_name: bool = field(init=False, compare=False, repr=False)
     refuses_sender: bool = field(init=False, compare=False, repr=False)
+    tags: frozenset[Tag] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         clients = [(key, side.kind) for key, side in self._about(Tag.CONNECT) if "@" not in key]
@@ -150,6 +152,7 @@ class AccessMap:
         }
         for name, value in told.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "tags", frozenset(split_key(key)[0] for key in self.sides))
 
     def _about(self, tag: Tag) -> Iterator[tuple[str, RightSide]]:
         for key, side in self.sides.items():
@@ -185,6 +188,8 @@ class AccessMap:
 
     def _first(self, tag: Tag, keys: Iterable[str]) -> Hit | None:
         """The first key that is there; SKIP ends the search with nothing found."""
+        if tag not in self.tags and (tag is Tag.SPAM or Tag.ANY not in self.tags):
+            return None
         for key in keys:
             for tagged in (f"{tag}:{key}", key) if tag is not Tag.SPAM else (f"{tag}:{key}",):
                 side = self.sides.get(tagged)

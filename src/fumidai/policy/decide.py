@@ -34,7 +34,7 @@ from fumidai.policy.domains import match
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
 from fumidai.policy.rules import VERDICTS, Rule
-from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
+from fumidai.smtp.address import Malformed, Path, parse_path
 from fumidai.smtp.readings import Reading, readings
 
 
@@ -195,6 +195,8 @@ def _objections(case: Case) -> Iterator[Decision]:
     if any(reading.unresolvable for reading in case.sender_readings()) and access.refuses_sender:
         yield by_rule(Rule.UNKNOWN_SENDER)
     if case.right() is None:
+        # What needs no look-up first: then ``needs`` can leave the others out.
+        yield from _sender_form(case)
         yield from _listings(case)
         yield from _sender_domain(case)
 
@@ -232,12 +234,17 @@ def domain_to_resolve(case: Case) -> str | None:
     return None if any(hit.side.kind in (Kind.OK, Kind.RELAY) for hit in _from_hits(case)) else domain
 
 
+def _sender_form(case: Case) -> Iterator[Decision]:
+    """A sender whose domain must exist and can't be told."""
+    if not case.policy.sender_must_resolve:
+        return
+    if isinstance(case.sender, Malformed):
+        yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=shown(case.sender.raw))
+    elif isinstance(case.sender, Unknown):
+        yield by_rule(Rule.UNKNOWN_SENDER)
+
+
 def _sender_domain(case: Case) -> Iterator[Decision]:
-    if case.policy.sender_must_resolve and not isinstance(case.sender, Path | NullPath):
-        if isinstance(case.sender, Malformed):
-            yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=shown(case.sender.raw))
-        else:
-            yield by_rule(Rule.UNKNOWN_SENDER)
     domain = domain_to_resolve(case)
     if domain is None:
         return

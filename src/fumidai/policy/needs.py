@@ -29,16 +29,8 @@ class Stage(StrEnum):
     RCPT = "rcpt"
 
 
-#: Refusals that no name of the client can change.
-_FINAL = frozenset(
-    {
-        Rule.UNKNOWN_RECIPIENT,
-        Rule.MALFORMED_RECIPIENT,
-        Rule.UNRESOLVABLE_RECIPIENT,
-        Rule.ACCESS_TO,
-        Rule.ACCESS_FROM,
-    }
-)
+#: Refusals that come before anything is asked about the client, so that its name can't change them.
+_FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO})
 
 
 def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
