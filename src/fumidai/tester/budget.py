@@ -31,6 +31,8 @@ FIRST_SESSIONS = 4
 PAUSES = (1.0, 3.0, 10.0, 30.0, 60.0)
 #: Sessions without a single answer, one after the other, after which the rest stays untested.
 FRUITLESS = 6
+#: Sessions that must end in peace before one more may run beside them; twice as many after each that was too many.
+CALM = 4
 #: A session never grows beyond this many errors.
 MOST_ERRORS = 90
 
@@ -52,6 +54,8 @@ class Budget:
 
     Attributes:
         mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
+        most: the sessions at once that we began with, never more.
+        dear: errors beyond which this server makes each further one cost more time.
         borne: the most of each kind that a session cost without being cut.
         fruitless: sessions in a row that brought no answer.
         rude: families of which a row was answered as a syntax error.
@@ -64,9 +68,16 @@ class Budget:
     mails: int = 0
     sessions: int = FIRST_SESSIONS
     fruitless: int = 0
+    most: int = field(init=False)
+    dear: int = MOST_ERRORS
     borne: Spent = field(default_factory=lambda: Spent())
     rude: set[str] = field(default_factory=set)
     mail_refused: bool = False
+    _calm: int = 0
+    _calm_wanted: int = CALM
+
+    def __post_init__(self) -> None:
+        self.most = self.sessions
 
     def take(self, waiting: list[Attempt], spent: Spent) -> list[Attempt]:
         """The longest head of ``waiting`` that one group may ask now; rows known to be rude are spread out.
@@ -100,6 +111,13 @@ class Budget:
         self.errors = max(1, self.borne.errors, min(self.errors, spent.errors))
         self.resets = max(1, self.borne.resets, min(self.resets, spent.resets))
 
+    def ended_in_peace(self) -> None:
+        """A session had its answers: after some of these one more may run beside them, up to what we began with."""
+        self.fruitless = 0
+        self._calm += 1
+        if self._calm >= self._calm_wanted and self.sessions < self.most:
+            self.sessions, self._calm = self.sessions + 1, 0
+
     def bear(self, spent: Spent) -> None:
         """A session cost this much and still stands, or ended in peace."""
         self.borne.errors = max(self.borne.errors, spent.errors)
@@ -109,7 +127,7 @@ class Budget:
     def learn_slowing(self, spent: Spent) -> None:
         """Each refusal of a session was kept back longer: stop before the last one next time."""
         self.fruitless = 0
-        self.errors = max(1, min(self.errors, spent.errors - 1))
+        self.errors = self.dear = max(1, min(self.errors, spent.errors - 1))
 
     def turned_away(self, others: int = 0) -> None:
         """A session brought nothing: be fewer, longer and later.
@@ -118,6 +136,7 @@ class Budget:
             others: sessions that were open or being opened meanwhile. Where there were some, their number may be all
                 that the server minds, and it is only made smaller.
         """
+        self._calm, self._calm_wanted = 0, self._calm_wanted * 2
         if others:
             self.sessions = max(1, min(self.sessions - 1, others))
             return
@@ -126,7 +145,7 @@ class Budget:
 
     def scarce(self) -> None:
         """Connections are what the server counts: ask more in each."""
-        self.errors = min(MOST_ERRORS, self.errors * 2)
+        self.errors = min(MOST_ERRORS, self.dear, self.errors * 2)
         self.resets = min(MOST_ERRORS, self.resets * 2)
 
     @property

@@ -224,7 +224,7 @@ class Interview:
         others = len(self._sessions) + self._dialling
         self.budget.turned_away(others)
         self._failed_at = time.monotonic()
-        if failed.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
+        if not others and failed.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
             self.budget.scarce()
         reason = _turned_away_reason(failed)
         if not others and failed.reply is not None and reason is Reason.LIMIT:
@@ -257,7 +257,7 @@ class Interview:
         self.listener.asking(record, questions)
         if self.lockstep:
             self.budget.errors = self.budget.resets = self.budget.syntax = len(self._waiting) + 1
-            self.budget.sessions = 1
+            self.budget.sessions = self.budget.most = 1
 
     # -- handing out --------------------------------------------------------------------------------------------
 
@@ -431,7 +431,7 @@ class Interview:
             self.budget.learn_cut(session.spent)
             self._failed_at = time.monotonic()
         elif session.spent.answered:
-            self.budget.fruitless = 0
+            self.budget.ended_in_peace()
         self.record.round_trips += session.dialogue.round_trips
         self.record.transcripts.append(session.transcript)
         self.listener.session_ended(self.record, session.transcript)
