@@ -137,7 +137,10 @@ def _unreachable(case: Case) -> Ruling | None:
         case Failure.REFUSED | Failure.TIMEOUT:
             return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_CONNECTION, {"how": case.record.failure.value})
         case Failure.NO_GREETING:
-            return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_GREETING)
+            heard = case.record.failure_reply.decode("latin-1")
+            how = case.record.failure_how
+            how = "spoke" if heard and how not in {"flood", "overdue"} else how
+            return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_GREETING, {"how": how, "reply": heard})
         case _:
             return None
 

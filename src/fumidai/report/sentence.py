@@ -14,7 +14,7 @@ Limits: a pair of verdict and reason that stands nowhere in the table is printed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fumidai.evidence.endpoint import TlsState
 from fumidai.evidence.outcome import Word
@@ -51,11 +51,15 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         ),
     ),
     (V.UNREACHABLE, R.NO_CONNECTION): (
-        N_("{refused_by} refused the connection. No mail server may run there, or a firewall turns this line away."),
+        N_("{refused_by} refused the connection. Either no mail server listens there, or a firewall turns us away."),
         N_("No connection to {at}. The server may be down, or this line may block outbound port 25."),
     ),
     (V.UNREACHABLE, R.NO_GREETING): (
-        N_("{at} took the connection but never greeted. It may be overloaded, or no mail server may listen there."),
+        N_("{spoke_at} took the connection, but what it said is no greeting of a mail server."),
+        N_("{dropped_at} took the connection and closed it without a word: it lets only some in, or is overloaded."),
+        N_("{flood_at} began a greeting that has no end, so nothing could be asked."),
+        N_("{overdue_at} had not finished its greeting when time was up, so nothing could be asked."),
+        N_("{at} took the connection but never greeted: it is overloaded, or it is no mail server."),
     ),
     (V.CLOSED, R.ALL_REFUSED): (
         N_(
@@ -63,8 +67,8 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
             "strangers farther off was not tried, nor were stolen passwords and web forms."
         ),
         N_(
-            "{server} refused {refused} of {total} relay attempts made from {source}; it took {taken}, and nothing "
-            "came out that may not. Stolen passwords and web forms were not tried."
+            "{server} refused {refused} of {total} relay attempts made from {source}; the other {taken} it took for "
+            "mailboxes of its own, and nothing came out. Stolen passwords and web forms were not tried."
         ),
         N_(
             "{server} refused the one relay attempt ({single}) made from {source}. "
@@ -177,6 +181,9 @@ ADVICE: dict[VerdictReason, str] = {
         "(the host name your provider gave this machine will do)."
     ),
     R.NO_CONNECTION: N_("Try from a server outside, with no line of a home or office in between."),
+    R.NO_GREETING: N_(
+        "Is it the right port? On the host itself, look whether its mail server runs and whom it lets in."
+    ),
     R.TRUSTED_VANTAGE: N_("Test from a server outside, or declare in a policy file who may relay."),
     R.TRUE_SOURCE_UNKNOWN: N_("Test from a machine that has a public address of its own."),
     R.NO_ROUTE: N_("Test it from a machine that has a route there, or leave it out with -4 or -6."),
@@ -189,7 +196,10 @@ ADVICE: dict[VerdictReason, str] = {
     ),
     R.POSTMASTER_REFUSED: N_("A server must take mail for postmaster (RFC 5321 §4.5.1). Is the domain the right one?"),
     R.NO_DOMAIN: N_("Name one: --domain NAME."),
-    R.UNSETTLED: N_("Only a proof can settle it: --proof-domain NAME --sink :25."),
+    R.UNSETTLED: N_(
+        "Only a proof can settle it: --proof-domain NAME --sink :25, where NAME has an MX or A record that leads here "
+        "(the host name your provider gave this machine will do)."
+    ),
     R.DEFERRED: N_("It may be greylisting us: run the test again later, or give it longer with --max-time."),
     R.TIME_UP: N_("Give it longer with --max-time, or go on where this run stopped with --resume."),
     R.INTERRUPTED: N_("Go on where this run stopped with --resume."),
@@ -241,6 +251,8 @@ def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str,
         fields["neighbour_at"] = entry.source
     if given.get("how") == "refused":
         fields["refused_by"] = fields["at"]
+    elif given.get("how") in ("spoke", "dropped", "flood", "overdue"):
+        fields[f"{given['how']}_at"] = fields["at"]
     if isinstance(time, str):
         fields["time"] = time
     elif isinstance(time, int | float) and time:
@@ -266,7 +278,7 @@ def _places(entry: Entry) -> dict[str, object]:
 
 
 def _numbers(entry: Entry) -> dict[str, object]:
-    counts = entry.counts()
+    counts = counts_of([entry])
     total = sum(counts.values()) - counts[Word.NOT_APPLICABLE]
     taken = counts[Word.ACCEPTED] + counts[Word.DELIVERED]
     concerned = {
@@ -275,8 +287,18 @@ def _numbers(entry: Entry) -> dict[str, object]:
     }.get(entry.verdict_reason, counts[Word.UNTESTED])
     fields: dict[str, object] = {"total": total, "refused": counts[Word.REFUSED]}
     if total == 1:
-        fields["single"] = next(row.id for row in entry.tests if row.word is not Word.NOT_APPLICABLE)
+        asked = (row.id for row in entry.tests if row.word is not Word.NOT_APPLICABLE and not row.allowed)
+        fields["single"] = next(asked)
     return fields | ({"taken": taken} if taken else {}) | ({"count": concerned} if concerned else {})
+
+
+def counts_of(entries: Iterable[Entry]) -> dict[Word, int]:
+    """Outcomes of relay attempts, every word present. What the policy permits (its postmaster) is none."""
+    counted = dict.fromkeys(Word, 0)
+    for entry in entries:
+        for row in entry.tests:
+            counted[row.word] += not row.allowed
+    return counted
 
 
 def _unsettled(row: TestRow) -> bool:

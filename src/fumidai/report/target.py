@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import Entry, RunResult
 from fumidai.evidence.verdict import Verdict, VerdictReason
-from fumidai.report.sentence import server_name, tls_note, verdict_sentence
+from fumidai.report.sentence import counts_of, server_name, tls_note, verdict_sentence
 from fumidai.report.voice import Voice
 from fumidai.report.width import cells, pad
 from fumidai.report.words import COUNTED
@@ -75,7 +75,7 @@ def _places(entries: Sequence[Entry]) -> list[str]:
 
 
 def _added_up(entries: Sequence[Entry], places: list[str]) -> dict[str, object]:
-    counts = total_counts(entries)
+    counts = counts_of(entries)
     total = sum(counts.values()) - counts[Word.NOT_APPLICABLE]
     taken = counts[Word.ACCEPTED] + counts[Word.DELIVERED]
     name = server_name(entries[0])
@@ -83,15 +83,6 @@ def _added_up(entries: Sequence[Entry], places: list[str]) -> dict[str, object]:
     sources = ", ".join(dict.fromkeys(entry.source for entry in entries if entry.source))
     added: dict[str, object] = {"server": server, "total": total, "refused": counts[Word.REFUSED]}
     return added | ({"source": sources} if sources else {}) | ({"taken": taken} if taken else {})
-
-
-def total_counts(entries: Sequence[Entry]) -> dict[Word, int]:
-    """Outcomes of several entries, every word present."""
-    counted = dict.fromkeys(Word, 0)
-    for entry in entries:
-        for word, count in entry.counts().items():
-            counted[word] += count
-    return counted
 
 
 def counts_text(counts: dict[Word, int], voice: Voice) -> str:
@@ -116,5 +107,5 @@ def _place(entry: Entry, column: int, target: Target, voice: Voice) -> str:
     notes = [voice.say(tls_note(entry.endpoint.tls))] if tls_note(entry.endpoint.tls) else []
     if len({each.domain for each in target.entries}) > 1:
         notes.append(voice.show(entry.domain))
-    counts = counts_text(entry.counts(), voice) or entry.verdict_reason.value
+    counts = counts_text(counts_of([entry]), voice) or entry.verdict_reason.value
     return f"  {pad(at, column)}  {entry.verdict.value.upper():<12}  " + voice.listed([counts, *notes])

@@ -29,14 +29,13 @@ from fumidai.report.findings import LAYERS, finding_sentence, worst_first
 from fumidai.report.glyphs import PLAIN, Glyphs
 from fumidai.report.holes import hole_blocks, holes_of, reply_line, said_lines
 from fumidai.report.ink import OF_VERDICT, OF_WORD, Line, headed, plain
-from fumidai.report.sentence import advice
+from fumidai.report.sentence import advice, counts_of
 from fumidai.report.target import (
     Target,
     counts_text,
     place_lines,
     target_sentence,
     targets_of,
-    total_counts,
 )
 from fumidai.report.untold import basis_lines, untold_lines
 from fumidai.report.voice import Voice, seconds
@@ -168,6 +167,10 @@ def _body(result: RunResult, cures: Sequence[CureText], page: Page) -> list[Line
                 lines += _block(target, result, cures, page, _EVERYTHING if page.verbose else _ONE_OF_MANY)
     else:
         lines += [*plain(wrap(page.voice.say(N_("Nothing was asked.")), page.width)), Line()]
+    missing = [name for name in result.verdicts if name not in {target.name for target in targets}]
+    if targets and missing:
+        text = page.voice.say(N_("Not asked at all: {targets}."), targets=page.voice.listed(missing))
+        lines += [*plain(wrap(text, page.width)), Line()]
     if page.verbose:
         lines += _everything(targets, page)
     return lines
@@ -230,9 +233,10 @@ def _quote(entry: Entry, page: Page) -> list[Line]:
         said = page.voice.show(raw(said_lines(rows[0]))) if wanted == "plain-foreign" else rows[0].id
         reply = reply_line(rows[0], page.voice, 300)
         return plain(wrap(f"{said}: {reply}", page.width, first="  | ", rest="  | "))
-    if given and (wanted or entry.verdict_reason is R.TLS_FAILED):
-        said = " / ".join(given.split("\r\n"))
-        return plain(wrap(page.voice.show(raw(said), 300), page.width, first="  | ", rest="  | "))
+    if given and (wanted or entry.verdict_reason in {R.TLS_FAILED, R.NO_GREETING}):
+        said = " / ".join(given.strip().split("\r\n"))
+        limit = 100 if entry.verdict_reason is R.NO_GREETING else 300
+        return plain(wrap(page.voice.show(raw(said), limit), page.width, first="  | ", rest="  | "))
     return []
 
 
@@ -318,7 +322,7 @@ def _table(targets: list[Target], page: Page) -> list[Line]:
     lines = []
     for target in targets:
         word = target.verdict.value.upper()
-        counts = counts_text(total_counts(target.entries), page.voice) or target.lead.verdict_reason.value
+        counts = counts_text(counts_of(target.entries), page.voice) or target.lead.verdict_reason.value
         text = f"{word:<12}  {pad(page.voice.show(target.name), column)}  {counts}"
         lines.append(Line(text, OF_VERDICT[target.verdict], 0, len(word)))
     return lines
@@ -348,7 +352,7 @@ def _row(row: TestRow, page: Page) -> list[Line]:
 def _last_line(result: RunResult, code: int, page: Page) -> Line:
     """Verdict, numbers, time, exit code and folder, on one line whatever its length."""
     voice, word = page.voice, result.verdict.value.upper()
-    parts = [counts_text(total_counts(result.entries), voice) or voice.say(N_("nothing asked"))]
+    parts = [counts_text(counts_of(result.entries), voice) or voice.say(N_("nothing asked"))]
     took = seconds(max(0.0, result.seconds - result.waited))
     if result.waited >= 0.05:
         parts.append(voice.say(N_("{took} + {waited} waiting"), took=took, waited=seconds(result.waited)))

@@ -31,6 +31,9 @@ from fumidai.smtp.reply import Reply
 PATIENCE: Final = 45.0
 #: Seconds to wait for a reply that need not come: a line that may be read as one command or as two.
 GRACE: Final = 1.0
+#: That wait is as many times the quickest answer of the session, but never shorter than this many seconds.
+GRACE_TIMES: Final = 3.0
+LEAST_GRACE: Final = 0.25
 #: Seconds of silence before a refusal that are meant as a punishment, not needed for an answer.
 PUNISHMENT: Final = 2.0
 #: So many times longer than the one before is a punishment that grows (Courier doubles it, from 8 s).
@@ -90,6 +93,7 @@ class Dialogue:
         self._answers: list[Reply] = []
         self._surplus: list[Reply] = []
         self._lost: Lost | None = None
+        self._quickest = GRACE
         self._last_byte = time.monotonic()
         self._silence = 0.0
         self._punishments: list[float] = []
@@ -110,10 +114,14 @@ class Dialogue:
         return any(reply.code != 421 for reply in self._surplus)
 
     async def greeting(self) -> Reply | Lost:
-        """The whole greeting: nothing is said before its last line (RFC 5321 §3.1; postscreen's teaser)."""
+        """The whole greeting: nothing is said before its last line (RFC 5321 §3.1; postscreen's teaser).
+
+        It is waited for twice as long as other replies: a server looks us up in the DNS first, and whoever hangs up
+        and comes again only makes it begin anew (RFC 5321 §4.5.3.2.1 would give it five minutes).
+        """
         self.round_trips += 1
         while self.machine.greeting is None and self._lost is None:
-            await self._receive(self._patience)
+            await self._receive(self._patience if self.connection.bytes_in else 2 * self._patience)
         return self.machine.greeting or self._loss()
 
     async def ask(self, line: bytes) -> Reply | Lost:
@@ -175,8 +183,10 @@ class Dialogue:
         """Read an answer for each of the next lines that were said, in order."""
         self.round_trips += 1
         needed = sum(line.answers[0] for line in lines)
+        began = time.monotonic()
         while len(self._answers) < needed and self._lost is None:
             await self._receive(self._patience)
+        self._quickest = min(self._quickest, time.monotonic() - began) if needed else self._quickest
         if lines[-1].answers[1] > lines[-1].answers[0]:
             await self._maybe_more()
         return [self._pick(line) for line in lines]
@@ -195,7 +205,12 @@ class Dialogue:
 
     async def _maybe_more(self) -> None:
         if self._lost is None and not self._surplus:
-            await self._receive(GRACE, silence_is_loss=False)
+            await self._receive(self._grace, silence_is_loss=False)
+
+    @property
+    def _grace(self) -> float:
+        """Seconds to wait for an answer that need not come, by how quick this server is."""
+        return min(GRACE, max(LEAST_GRACE, GRACE_TIMES * self._quickest))
 
     async def _receive(self, patience: float, *, silence_is_loss: bool = True) -> None:
         """Wait for bytes, or note why none came."""

@@ -9,21 +9,24 @@ forgotten and EHLO said again (RFC 3207 §4.2).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.evidence.endpoint import Endpoint, TlsState
-from fumidai.evidence.transcript import Transcript
+from fumidai.evidence.transcript import Direction, Transcript
 from fumidai.judge.record import Failure
 from fumidai.net.connection import ConnectFailure, ConnectKind, open_connection
 from fumidai.smtp import command
 from fumidai.smtp.reply import Reply
 from fumidai.tester.budget import Spent
-from fumidai.tester.dialogue import Dialogue, Lost
+from fumidai.tester.dialogue import Dialogue, LossKind, Lost
 
 #: Seconds for the TCP handshake, and for a TLS handshake.
 CONNECT_TIMEOUT: Final = 15.0
+#: Bytes that are kept of what was no greeting, for the report; the transcript has all.
+_HEARD: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class OpenFailure:
     Attributes:
         failure: how far it came.
         reply: what the server said last; ``text``: what the system said.
+        loss: why no greeting came; ``heard``: the beginning of what came instead.
         transcript: what was said, where there was a connection.
     """
 
@@ -57,6 +61,8 @@ class OpenFailure:
     reply: Reply | None = None
     text: str = ""
     transcript: Transcript | None = None
+    loss: LossKind | None = None
+    heard: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +105,7 @@ async def open_session(
     *,
     introduce: bool = True,
     early: bytes = b"",
+    entered: Callable[[Session], None] = lambda session: None,
 ) -> Session | OpenFailure:
     """Open a session at ``endpoint``.
 
@@ -106,6 +113,7 @@ async def open_session(
         deadline: monotonic time at which everything ends.
         introduce: say EHLO; False where the row brings its own introduction.
         early: bytes said before the greeting is read.
+        entered: told of the session once the connection stands, so that somebody can hang up.
     """
     timeout = max(0.1, min(CONNECT_TIMEOUT, deadline - time.monotonic()))
     transcript = Transcript(number)
@@ -116,11 +124,12 @@ async def open_session(
         return OpenFailure(_connect_failure(connection), text=connection.text)
     dialogue = Dialogue(connection, transcript, deadline, manners.patience)
     session = Session(number, endpoint, dialogue, transcript, manners)
+    entered(session)
     failed = await _begin(session, early, introduce=introduce)
     if failed is None:
         return session
     await session.leave()
-    return OpenFailure(failed.failure, failed.reply, failed.text, transcript)
+    return replace(failed, transcript=transcript)
 
 
 async def _begin(session: Session, early: bytes, *, introduce: bool) -> OpenFailure | None:
@@ -149,12 +158,22 @@ async def _greet(session: Session, early: bytes) -> OpenFailure | None:
         session.dialogue.expect(early)
     greeting = await session.dialogue.greeting()
     if isinstance(greeting, Lost):
-        return OpenFailure(Failure.NO_GREETING)
+        return OpenFailure(Failure.NO_GREETING, loss=greeting.kind, heard=_heard(session.transcript))
     session.greeting = greeting
     # RFC 5321 §3.1: 220 opens, 554 means no service here, 421 not now.
     if not greeting.positive:
         return OpenFailure(Failure.TURNED_AWAY, greeting)
     return None
+
+
+def _heard(transcript: Transcript) -> bytes:
+    """The beginning of what the other side said."""
+    heard = b""
+    for piece in transcript.pieces():
+        heard += piece.data if piece.direction is Direction.PEER else b""
+        if len(heard) >= _HEARD:
+            break
+    return heard[:_HEARD]
 
 
 async def _introduce(session: Session) -> OpenFailure | None:
