@@ -16,6 +16,7 @@ from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
 from fumidai.tester import dialogue, pace
+from fumidai.tester.pace import MOST_SESSIONS
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
 from fumidai.trial.run import Trial, new_run_name
@@ -69,7 +70,7 @@ async def test_a_sound_server_is_closed(tmp_path: Path) -> None:
     assert not_answered(entry) == []
     assert entry.verdict is Verdict.CLOSED
     assert asked_twice(behaviour) == []
-    assert behaviour.peak <= 4
+    assert behaviour.peak <= MOST_SESSIONS
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 9])

@@ -27,6 +27,7 @@ from fumidai.policy.model import Policy, policy_for_domains, related, with_domai
 from fumidai.report.escape import show
 from fumidai.smtp.literal import is_domain_name, parse_literal
 from fumidai.store.state import token_key
+from fumidai.tester.pace import MOST_SESSIONS
 from fumidai.texts import N_
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Listen, Order, ProofPlan
@@ -37,7 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
     "wait": 120.0,
     "max_time": 600.0,
     "rate": 0.0,
-    "concurrency": 4,
+    "concurrency": MOST_SESSIONS,
 }
 
 

@@ -69,7 +69,7 @@ _HELP = N_(
 @option("--ehlo", text=N_("The name to greet with."), metavar="NAME")
 @option("--source", text=N_("The local address to connect from."), metavar="ADDR")
 @option("--rate", text=N_("Connections a second to one host (default: no limit)."), metavar="NUMBER")
-@option("--concurrency", text=N_("Sessions at once to one address (default 4)."), metavar="NUMBER")
+@option("--concurrency", text=N_("Most sessions at once to one host (default 8; it begins with 4)."), metavar="NUMBER")
 @option(
     "--resume", text=N_("Go on with this run: ask what is missing, collect late proofs, judge again."), metavar="RUN"
 )

@@ -7,6 +7,8 @@ tightest common limit (ten errors before a server slows down: Postfix's ``smtpd_
 server's own behaviour moves it: a connection cut after n refusals makes sessions of n - 1 refusals, a greeting
 that turns us away makes fewer and longer ones, with growing pauses.
 
+Sessions side by side grow by one with each that is answered to its end, until the server turns one away.
+
 Limits: it learns within one run only; it never grows a session while the server lets us open another.
 """
 
@@ -18,6 +20,7 @@ from fumidai.battery.attempt import Attempt, ControlKind
 from fumidai.battery.row import RowClass
 from fumidai.smtp.address import Path, parse_path
 from fumidai.smtp.literal import numeric_address
+from fumidai.tester.pace import MOST_SESSIONS
 
 #: Errors a session may cause: one below the ten after which Postfix answers each command a second later.
 FIRST_ERRORS = 9
@@ -54,6 +57,7 @@ class Budget:
 
     Attributes:
         mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
+        most_sessions: sessions at once that a server may be brought to by bearing fewer.
         most: the sessions at once that we began with, never more.
         dear: errors beyond which this server makes each further one cost more time.
         borne: the most of each kind that a session cost without being cut.
@@ -67,6 +71,7 @@ class Budget:
     resets: int = FIRST_RESETS
     mails: int = 0
     sessions: int = FIRST_SESSIONS
+    most_sessions: int = MOST_SESSIONS
     fruitless: int = 0
     most: int = field(init=False)
     dear: int = MOST_ERRORS
@@ -129,6 +134,10 @@ class Budget:
         self.fruitless = 0
         self.errors = self.dear = max(1, min(self.errors, spent.errors - 1))
 
+    def widen(self) -> None:
+        """A session was answered to its end: the server bears one more beside it, unless it has ever turned us away."""
+        self.sessions = max(self.sessions, min(self.most_sessions, self.sessions + 1))
+
     def turned_away(self, others: int = 0) -> None:
         """A session brought nothing: be fewer, longer and later.
 
@@ -136,6 +145,7 @@ class Budget:
             others: sessions that were open or being opened meanwhile. Where there were some, their number may be all
                 that the server minds, and it is only made smaller.
         """
+        self.most_sessions = 1
         self._calm, self._calm_wanted = 0, self._calm_wanted * 2
         if others:
             self.sessions = max(1, min(self.sessions - 1, others))

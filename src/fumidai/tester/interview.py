@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from fumidai.battery.attempt import Attempt, Inapplicable
 from fumidai.battery.row import RowClass, StepKind
@@ -32,7 +32,7 @@ from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Failure, Record
 from fumidai.judge.verdict import BASELINES
 from fumidai.smtp.reply import Reply
-from fumidai.tester.budget import Budget
+from fumidai.tester.budget import FIRST_SESSIONS, Budget
 from fumidai.tester.dialogue import LossKind
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
@@ -98,6 +98,7 @@ class Interview:
         stop: set by the user's interrupt.
         lockstep: one session, one command at a time, with labels (the 2001 service's way).
         skip: True for an attempt that need not be asked any more.
+        baseline_known: set once the plain question has an outcome, or nothing more will come.
     """
 
     record: Record
@@ -111,6 +112,7 @@ class Interview:
     stop: asyncio.Event
     lockstep: bool = False
     skip: Callable[[Attempt], bool] = lambda attempt: False
+    baseline_known: asyncio.Event = field(default_factory=asyncio.Event)
     budget: Budget = field(default_factory=Budget)
     deferred: list[tuple[Attempt, float | None]] = field(default_factory=list)
     last_first_asking: float = 0.0
@@ -118,10 +120,12 @@ class Interview:
     _losses: dict[int, int] = field(default_factory=dict)
     _opened: int = 0
     _opening: int = 0
+    _alone: int = 0
     _dialling: int = 0
     _failed_at: float = 0.0
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sessions: set[Session] = field(default_factory=set)
+    _entering: set[Session] = field(default_factory=set)
     _give_up_reason: Reason = Reason.CLOSED
 
     @property
@@ -138,6 +142,7 @@ class Interview:
             await self._drain(session)
             self.last_first_asking = time.monotonic()
             await self._ask_decoys()
+        self.baseline_known.set()
         self.record.seconds += time.monotonic() - began
 
     async def complete(self) -> None:
@@ -146,6 +151,7 @@ class Interview:
         outcomes = self.record.outcomes
         self._waiting = [a for a in self.record.all_attempts().values() if _unanswered(outcomes.get(a.number))]
         self.record.time_up = False
+        self.baseline_known.set()
         await self._drain(None)
         self.last_first_asking = time.monotonic()
         await self._ask_decoys()
@@ -165,8 +171,8 @@ class Interview:
 
     async def _open_first(self) -> Session | None:
         for attempt in range(1, 1 + _TRIES_AT_A_LIMIT):
-            opened = await self._open()
-            if isinstance(opened, Session):
+            opened = await self._open_or_stop()
+            if opened is None or isinstance(opened, Session):
                 return opened
             self._note_failure(opened)
             if attempt >= self._tries(opened) or self._over():
@@ -176,24 +182,51 @@ class Interview:
                 return None
         return None
 
+    async def _open_or_stop(self) -> Session | OpenFailure | None:
+        """Open a session; None where the user stopped us meanwhile. What the server had said by then is kept."""
+        stopped, opening = asyncio.ensure_future(self.stop.wait()), asyncio.ensure_future(self._open())
+        try:
+            await asyncio.wait({opening, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                return opening.result()
+            await self._wind_up({opening})
+            return None
+        finally:
+            stopped.cancel()
+            opening.cancel()
+
     def _tries(self, failure: OpenFailure) -> int:
         if failure.reply is not None and failure.reply.permanent:
             return 2
         # Servers count over a minute: whoever says that we come too often may let us in after that.
         if failure.reply is not None and _turned_away_reason(failure) is Reason.LIMIT:
             return _TRIES_AT_A_LIMIT
+        if failure.failure is Failure.NO_GREETING and (failure.heard or failure.loss is LossKind.SILENT):
+            return 1
         return _FIRST_TRIES.get(failure.failure, 1)
 
     def _note_failure(self, failed: OpenFailure) -> None:
         self.record.failure = failed.failure
-        self.record.failure_reply = failed.reply.raw if failed.reply else failed.text.encode()
+        self.record.failure_reply = failed.reply.raw if failed.reply else failed.heard or failed.text.encode()
+        self.record.failure_how = failed.loss.value if failed.loss else ""
         if failed.failure is Failure.TLS_FAILED:
             self.record.tls_failure = failed.text or (failed.reply.text if failed.reply else "")
         if failed.reply is not None:
             self._hear_text(failed.reply.text)
 
     async def _open(self, *, introduce: bool = True, early: bytes = b"") -> Session | OpenFailure:
-        """Open a session, when it is time; after one that was turned away they are opened one by one."""
+        """Open a session, when there is a place and it is time; ``_end`` gives the place back."""
+        await self.pace.places.acquire()
+        opened: Session | OpenFailure = OpenFailure(Failure.TIMEOUT)
+        try:
+            opened = await self._open_in_turn(introduce=introduce, early=early)
+        finally:
+            if isinstance(opened, OpenFailure):
+                self.pace.places.release()
+        return opened
+
+    async def _open_in_turn(self, *, introduce: bool, early: bytes) -> Session | OpenFailure:
+        """After a session that was turned away they are opened one by one."""
         async with self._door:
             await self._rest()
             if self._opened and (self._over() or self.stop.is_set()):
@@ -207,12 +240,25 @@ class Interview:
         self._opened += 1
         self._dialling += 1
         number = self._opened
+        entering: list[Session] = []
+
+        def enter(session: Session) -> None:
+            entering.append(session)
+            self._entering.add(session)
+
         try:
             opened = await open_session(
-                self.endpoint, number, self.manners, self.deadline, introduce=introduce, early=early
+                self.endpoint,
+                number,
+                self.manners,
+                self.deadline,
+                introduce=introduce,
+                early=early,
+                entered=enter,
             )
         finally:
             self._dialling -= 1
+            self._entering.difference_update(entering)
         self.record.connections += 1
         if isinstance(opened, OpenFailure):
             self._learn_turned_away(opened)
@@ -253,7 +299,7 @@ class Interview:
         record.controls.update({a.number: a for a in questions.controls})
         record.attempts.update({a.number: a for a in questions.attempts})
         record.inapplicable.extend(questions.inapplicable)
-        self._waiting = [*questions.controls, *questions.attempts]
+        self._waiting = [*questions.controls, *self._long_ones_first(questions.attempts)]
         self.listener.asking(record, questions)
         if self.lockstep:
             self.budget.errors = self.budget.resets = self.budget.syntax = len(self._waiting) + 1
@@ -281,12 +327,12 @@ class Interview:
             stopped.cancel()
             await self._wind_up(tasks)
             if opened is not None:
-                await opened.leave()
+                await self._end(opened, blameless=True)
         self._finish()
 
-    async def _wind_up(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _wind_up(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         """End what still runs: hang up, so that answers already here are kept, then cancel."""
-        for session in self._sessions:
+        for session in (*self._sessions, *self._entering):
             session.dialogue.connection.abort()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_WIND_UP)
@@ -298,31 +344,56 @@ class Interview:
         """True where another session has something to do: what opening ones will take is theirs already."""
         return self._shared_waits() or any(self._asks_alone(attempt) for attempt in self._waiting)
 
+    def _long_ones_first(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Those with a session of their own in the order of their length, each still in a place of its kind.
+
+        The longest that began last would be waited for alone.
+        """
+        if self.lockstep:
+            return list(attempts)
+        longest = iter(sorted(filter(self._asks_alone, attempts), key=lambda attempt: -len(attempt.script)))
+        return [next(longest) if self._asks_alone(attempt) else attempt for attempt in attempts]
+
     def _shared_waits(self) -> bool:
         shared = sum(not self._asks_alone(attempt) for attempt in self._waiting)
-        return shared > self._opening * self.budget.errors
+        return shared > self._opening * self._share(shared)
+
+    def _share(self, shared: int) -> int:
+        """How many of the rows that wait one session asks.
+
+        Where commands can't go out together, waiting for answers is what costs: the rows are spread over the sessions.
+        """
+        if self.lockstep or ("PIPELINING" in self.record.extensions and not self.record.pipelining_broken):
+            return self.budget.errors
+        return min(self.budget.errors, max(2, -(-shared // self.budget.sessions)))
 
     def _asks_alone(self, attempt: Attempt) -> bool:
         odd = attempt.test.own_session or any(step.lines > 1 for step in attempt.script)
         return odd or self._losses.get(attempt.number, 0) >= _ISOLATE
 
     def _own_turn(self, opened: Session | None) -> Attempt | None:
-        """The next attempt that needs a session of its own, where that one is next; None for a shared session."""
+        """The next attempt that needs a session of its own, where it is its turn; None for a shared session.
+
+        Half of the places are theirs once the first sessions have gone to the plain rows, which tell more.
+        """
+        turn = self._opened >= FIRST_SESSIONS and self._alone < max(1, self.budget.sessions // 2)
+        if opened is not None or not (turn or not self._shared_waits()):
+            return None
         for index, attempt in enumerate(self._waiting):
-            if not self._asks_alone(attempt):
-                if self._shared_waits():
-                    return None
-                continue
-            if opened is None:
+            if self._asks_alone(attempt):
                 return self._waiting.pop(index)
         return None
 
     async def _work(self, attempt: Attempt | None, opened: Session | None) -> None:
         """One session: one attempt of its own, or as many shared ones as it bears."""
-        if attempt is not None:
-            await self._work_alone(attempt, opened)
-        else:
+        if attempt is None:
             await self._work_shared(opened)
+            return
+        self._alone += 1
+        try:
+            await self._work_alone(attempt, opened)
+        finally:
+            self._alone -= 1
 
     async def _work_alone(self, attempt: Attempt, opened: Session | None) -> None:
         if self.skip(attempt):
@@ -381,6 +452,8 @@ class Interview:
         self._waiting = [attempt for attempt in self._waiting if not self.skip(attempt)]
         shared = [attempt for attempt in self._waiting if not self._asks_alone(attempt)]
         group = self.budget.take(shared, session.spent)
+        if not self._groups(session):
+            group = group[: self._share(len(shared))]
         numbers = {attempt.number for attempt in group}
         self._waiting = [attempt for attempt in self._waiting if attempt.number not in numbers]
         return group
@@ -421,6 +494,7 @@ class Interview:
         if session.dialogue.alive:
             self.budget.bear(session.spent)
         await session.leave()
+        self.pace.places.release()
         self._sessions.discard(session)
         for standing in self._sessions:
             if standing.dialogue.alive:
@@ -432,6 +506,7 @@ class Interview:
             self._failed_at = time.monotonic()
         elif session.spent.answered:
             self.budget.ended_in_peace()
+            self.budget.widen()
         self.record.round_trips += session.dialogue.round_trips
         self.record.transcripts.append(session.transcript)
         self.listener.session_ended(self.record, session.transcript)
@@ -452,6 +527,7 @@ class Interview:
         if reading.again is Again.LATER:
             self.deferred.append((attempt, reading.wait))
         self._keep(attempt, reading.outcome)
+        self._want_decoy(attempt)
         return False
 
     def _put_back(self, attempt: Attempt, outcome: Outcome, *, innocent: bool) -> None:
@@ -489,6 +565,8 @@ class Interview:
 
     def _keep(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write an outcome down; an earlier answer to the same attempt is kept beside it."""
+        if attempt.test.id in BASELINES:
+            self.baseline_known.set()
         known = self.record.outcomes.get(attempt.number)
         if known is not None and known.code:
             before = Answer(known.stage, known.code, known.reply, known.session, pipelined=not known.completed)
@@ -513,25 +591,24 @@ class Interview:
                 self._keep(attempt, Outcome(attempt.number, Word.UNTESTED, Stage.CONNECT, reason=reason))
 
     async def _ask_decoys(self) -> None:
-        """Ask the same-shape decoy of each L or N row that was taken (DESIGN §3 "Controls")."""
-        decoys = [self._new_decoy(attempt) for attempt in self._taken_without_decoy()]
-        self._waiting = [decoy for decoy in decoys if decoy is not None]
+        """Ask the decoys that are still wanting (DESIGN §3 "Controls")."""
+        for attempt in list(self.record.attempts.values()):
+            self._want_decoy(attempt)
         if self._waiting and not self._over() and not self.stop.is_set():
             await self._drain(None)
 
-    def _new_decoy(self, attempt: Attempt) -> Attempt | None:
+    def _want_decoy(self, attempt: Attempt) -> None:
+        """Have the same-shape decoy of an L or N row asked as soon as the row was taken."""
+        outcome = self.record.outcomes.get(attempt.number)
+        known = attempt.number not in self.record.attempts or attempt.number in self.record.decoys
+        if known or outcome is None or outcome.word is not Word.ACCEPTED:
+            return
+        if attempt.test.row_class not in {RowClass.LOCAL, RowClass.MALFORMED}:
+            return
         decoy = self.decoy(self.record, attempt)
         if decoy is not None:
             self.record.decoys[attempt.number] = decoy
-        return decoy
-
-    def _taken_without_decoy(self) -> Iterable[Attempt]:
-        for number, attempt in self.record.attempts.items():
-            outcome = self.record.outcomes.get(number)
-            if outcome is None or outcome.word is not Word.ACCEPTED or number in self.record.decoys:
-                continue
-            if attempt.test.row_class in {RowClass.LOCAL, RowClass.MALFORMED}:
-                yield attempt
+            self._waiting.append(decoy)
 
     # -- small things -------------------------------------------------------------------------------------------
 

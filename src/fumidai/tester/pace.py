@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Space out connections: at most so many a second, over everything that shares one pace.
+"""Space out connections: at most so many a second, and so many at once, over everything that shares one pace.
 
 Beside the user's own ``--rate`` it keeps what a server taught: one that turns us away while no other session is open
 counts connections over a time, so the number that it bore in the last minute becomes the number a minute.
@@ -16,6 +16,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+#: Sessions at once to one host (DESIGN §8: a few); a run begins with half of them.
+MOST_SESSIONS: Final = 8
 #: Seconds over which servers count a client's connections (sendmail's ratecontrol, Postfix's anvil: a minute).
 WINDOW: Final = 60.0
 
@@ -26,10 +28,12 @@ class Pace:
 
     Attributes:
         per_second: connections a second; 0 for no limit.
+        places: one for each session that may be open at once.
         learned: seconds between two connections that a server taught us; 0 for none.
     """
 
     per_second: float = 0.0
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_SESSIONS))
     learned: float = 0.0
     _next: float = 0.0
     _turns: deque[float] = field(default_factory=deque)

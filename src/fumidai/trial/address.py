@@ -81,29 +81,46 @@ class AddressRun:
                 break
 
     async def _ask_port(self, port: int) -> None:
+        """The first domain in clear and inside STARTTLS side by side, then the others."""
         state = TlsState.IMPLICIT if port == IMPLICIT_TLS_PORT else TlsState.CLEAR
-        first = await self._hold(port, state, self.asked.domains[0], self.asked.battery)
-        if first.failure is not None:
+        first, *others = self.asked.domains
+        clear = self._plan(port, state, first, self.asked.battery)
+        await asyncio.gather(self._hold(clear), self._ask_inside(port, clear))
+        if clear.record.failure is not None:
             return
-        for domain in self.asked.domains[1:]:
-            await self._hold(port, state, domain, self.asked.quick)
-        if state is TlsState.CLEAR and "STARTTLS" in first.extensions and self.asked.inside[1]:
-            moves = wants_tls(first)
-            for index, domain in enumerate(self.asked.domains):
-                rows = self.asked.battery if moves and index == 0 else self.asked.inside
-                await self._hold(port, TlsState.STARTTLS, domain, rows)
+        offered = state is TlsState.CLEAR and "STARTTLS" in clear.record.extensions and self.asked.inside[1]
+        for domain in others:
+            await self._hold(self._plan(port, state, domain, self.asked.quick))
+            if offered:
+                await self._hold(self._plan(port, TlsState.STARTTLS, domain, self.asked.inside))
 
-    async def _hold(self, port: int, state: TlsState, domain: str, rows: tuple[str, Sequence[Entry]]) -> Record:
-        """Hold one interview and keep it."""
+    async def _ask_inside(self, port: int, clear: Interview) -> None:
+        """Ask again inside STARTTLS, once the baseline in clear tells whether the whole battery moves there."""
+        await clear.baseline_known.wait()
+        record = clear.record
+        if record.endpoint.tls is not TlsState.CLEAR or record.failure is not None:
+            return
+        if "STARTTLS" in record.extensions and self.asked.inside[1] and not self.stop.is_set():
+            rows = self.asked.battery if wants_tls(record) else self.asked.inside
+            await self._hold(self._plan(port, TlsState.STARTTLS, record.domain, rows))
+
+    def _plan(self, port: int, state: TlsState, domain: str, rows: tuple[str, Sequence[Entry]]) -> Interview:
+        """An interview to be held."""
         name, entries = rows
         where = self.endpoint
         endpoint = Endpoint(where.target, where.name, where.address, port, state)
         earlier = self.known.get((endpoint, domain))
         interview = self.new_interview(earlier or Record(endpoint, domain, name), entries)
         self.interviews.append(interview)
-        if not self.stop.is_set():
-            await (interview.complete() if earlier and earlier.ground else interview.first())
-        return interview.record
+        return interview
+
+    async def _hold(self, interview: Interview) -> None:
+        """Hold it, or go on with it where an earlier part of the run began it."""
+        try:
+            if not self.stop.is_set():
+                await (interview.complete() if interview.record.ground else interview.first())
+        finally:
+            interview.baseline_known.set()
 
     async def _ask_again(self, after: float) -> bool:
         """Wait and ask again what was put off; False where nothing was, or no time is left for it."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from fumidai.evidence.token import TokenKey
 from fumidai.policy.model import Policy
+from fumidai.tester.pace import MOST_SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Order:
     ehlo: str = ""
     source: IPv4Address | IPv6Address | None = None
     rate: float = 0.0
-    concurrency: int = 4
+    concurrency: int = MOST_SESSIONS
     patience: float = 45.0
     targets_at_once: int = 4
     policy_text: str = ""

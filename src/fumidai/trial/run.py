@@ -34,7 +34,7 @@ from fumidai.judge.record import Failure, Record
 from fumidai.net.resolver import Resolver
 from fumidai.net.route import source_towards
 from fumidai.policy.decide import decide
-from fumidai.tester.budget import Budget
+from fumidai.tester.budget import FIRST_SESSIONS, Budget
 from fumidai.tester.interview import Interview, Learned, Questions
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
@@ -145,9 +145,13 @@ class Trial:
     async def ask(self) -> None:
         """Ask all hosts."""
         gate = asyncio.Semaphore(self.order.targets_at_once)
-        async with asyncio.TaskGroup() as group:
-            for host in self.hosts:
-                group.create_task(self._ask_host(host, gate))
+        tasks = [asyncio.create_task(self._ask_host(host, gate)) for host in self.hosts]
+        try:
+            # Not a task group: an error of ours must come out as itself.
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def wait(self, look: Callable[[], None]) -> None:
         """Wait for open promises."""
@@ -204,7 +208,7 @@ class Trial:
 
     async def _ask_host(self, host: Host, gate: asyncio.Semaphore) -> None:
         async with gate:
-            pace = Pace(self.order.rate)
+            pace = Pace(self.order.rate, asyncio.Semaphore(self.order.concurrency))
             for address in host.addresses:
                 if not self.stop.is_set():
                     await self._ask_address(host, address, pace)
@@ -288,7 +292,7 @@ class Trial:
             stop=self.stop,
             lockstep=lockstep,
             skip=self._skip,
-            budget=Budget(sessions=self.order.concurrency),
+            budget=Budget(sessions=min(FIRST_SESSIONS, self.order.concurrency), most_sessions=self.order.concurrency),
         )
 
     def _prepare(self, site: Site, entries: Sequence[Entry], record: Record, learned: Learned) -> Questions:

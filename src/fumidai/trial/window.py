@@ -45,7 +45,7 @@ class Proofs:
 
     def take(self, arrival: Arrival) -> None:
         """Read an arrival; one that was read before, under this name or another, is passed over."""
-        known = {arrival.file, hash((arrival.recipients, arrival.message))}
+        known: set[str | int] = {arrival.file, hash((arrival.recipients, arrival.message))}
         if known & self._known:
             return
         self._known |= known
