@@ -200,9 +200,9 @@ ADVICE: dict[VerdictReason, str] = {
         "Only a proof can settle it: --proof-domain NAME --sink :25, where NAME has an MX or A record that leads here "
         "(the host name your provider gave this machine will do)."
     ),
-    R.DEFERRED: N_("It may be greylisting us: run the test again later, or give it longer with --max-time."),
-    R.TIME_UP: N_("Give it longer with --max-time, or go on where this run stopped with --resume."),
-    R.INTERRUPTED: N_("Go on where this run stopped with --resume."),
+    R.DEFERRED: N_("It may be greylisting us. Ask again later: fumidai test --resume {run}"),
+    R.TIME_UP: N_("Go on where this run stopped, and give it longer: fumidai test --resume {run} --max-time 1800"),
+    R.INTERRUPTED: N_("Go on where this run stopped: fumidai test --resume {run}"),
 }
 
 LOOK_AT_HOME = N_(
@@ -230,12 +230,12 @@ def verdict_sentence(
     return voice.best(texts, fields)
 
 
-def advice(entry: Entry, voice: Voice) -> str:
-    """What would settle it, or "" where nothing needs to be said."""
+def advice(entry: Entry, voice: Voice, run: str = "RUN") -> str:
+    """What would settle it, or "" where nothing needs to be said; ``run`` is the id of the run."""
     text = ADVICE.get(entry.verdict_reason)
     if entry.verdict_reason is R.UNSETTLED and entry.verdict_params.get("sent"):
         text = LOOK_AT_HOME
-    return voice.say(text) if text else ""
+    return voice.say(text, run=run) if text else ""
 
 
 def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str, object]:

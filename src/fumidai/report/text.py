@@ -221,7 +221,7 @@ def _evidence(target: Target, result: RunResult, page: Page, amount: Amount) -> 
         for text in basis_lines(target.entries, voice):
             lines += plain(wrap(text, page.width, first="  ", rest="  "))
     lines += _quote(target.lead, page)
-    return lines + _advice(target, page)
+    return lines + _advice(target, result, page)
 
 
 def _quote(entry: Entry, page: Page) -> list[Line]:
@@ -240,8 +240,8 @@ def _quote(entry: Entry, page: Page) -> list[Line]:
     return []
 
 
-def _advice(target: Target, page: Page) -> list[Line]:
-    text = advice(target.lead, page.voice)
+def _advice(target: Target, result: RunResult, page: Page) -> list[Line]:
+    text = advice(target.lead, page.voice, result.id or "RUN")
     return plain(wrap(text, page.width, first="  ", rest="  ")) if text else []
 
 
