@@ -133,6 +133,23 @@ async def test_a_cut_that_a_row_is_to_blame_for_makes_no_shorter_sessions(tmp_pa
     assert behaviour.sessions < 60
 
 
+async def test_a_server_that_hangs_up_on_all_but_starttls_hears_only_tls(tmp_path: Path) -> None:
+    behaviour = Behaviour(extra=(b"STARTTLS",), hangs_up_on=b"MAIL")
+    result = await ask(behaviour, tmp_path)
+    clear, inside = result.entries
+    assert (clear.verdict, clear.verdict_reason) == (Verdict.CLOSED, VerdictReason.TLS_ONLY)
+    assert {row.outcome.reason for row in clear.tests if row.word is Word.REFUSED} == {Reason.TLS}
+    # STARTTLS is offered and does not work here, so what it does inside is not known, and that is the whole verdict.
+    assert (inside.verdict, result.verdict) == (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert behaviour.sessions < 12
+
+
+async def test_a_server_that_hangs_up_on_all_is_never_closed(tmp_path: Path) -> None:
+    behaviour = Behaviour(hangs_up_on=b"MAIL")
+    entry = only(await ask(behaviour, tmp_path, max_time=6.0))
+    assert entry.verdict is Verdict.INCONCLUSIVE
+
+
 async def test_without_pipelining_and_without_ehlo(tmp_path: Path) -> None:
     for behaviour in (Behaviour(pipelining=False), Behaviour(ehlo=False)):
         entry = only(await ask(behaviour, tmp_path))

@@ -26,7 +26,7 @@ from fumidai.battery.attempt import Attempt, Inapplicable
 from fumidai.battery.row import RowClass, StepKind
 from fumidai.dialects.echo import echoed_address
 from fumidai.dialects.wording import classify
-from fumidai.evidence.endpoint import Endpoint
+from fumidai.evidence.endpoint import Endpoint, TlsState
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Failure, Record
@@ -43,6 +43,8 @@ from fumidai.tester.transaction import Course, ask_alone, ask_group
 #: Times the first session is tried, by how it failed; others once.
 _FIRST_TRIES = {Failure.NO_GREETING: 3, Failure.NO_HELLO: 3, Failure.TURNED_AWAY: 5}
 _TRIES_AT_A_LIMIT = 6
+#: Sessions cut at their first question, and none ever answered, after which we believe that it hears only TLS.
+_MUTE = 3
 #: Losses in a row after which an attempt is asked in a session of its own, and after which it is given up.
 _ISOLATE = 2
 _GIVE_UP = 3
@@ -123,6 +125,7 @@ class Interview:
     _alone: int = 0
     _dialling: int = 0
     _failed_at: float = 0.0
+    _mute: int = 0
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sessions: set[Session] = field(default_factory=set)
     _entering: set[Session] = field(default_factory=set)
@@ -499,6 +502,7 @@ class Interview:
         for standing in self._sessions:
             if standing.dialogue.alive:
                 self.budget.bear(standing.spent)
+        self._mute += bool(session.spent.mails and not session.spent.answered and not session.dialogue.alive)
         if _slows(session):
             self.budget.learn_slowing(session.spent)
         elif not session.dialogue.alive and (session.spent.answered or not blameless):
@@ -585,10 +589,15 @@ class Interview:
             self.record.time_up = True
         else:
             reason = self._give_up_reason
+        # As good as 530: nobody's mail passes there in clear, and the questions are asked again inside.
+        word, stage = Word.UNTESTED, Stage.CONNECT
+        only_tls = self._hears_only_tls()
+        if only_tls:
+            word, stage, reason = Word.REFUSED, Stage.MAIL, Reason.TLS
         self._waiting = []
         for attempt in self.record.all_attempts().values():
-            if attempt.number not in self.record.outcomes and not self.skip(attempt):
-                self._keep(attempt, Outcome(attempt.number, Word.UNTESTED, Stage.CONNECT, reason=reason))
+            if (only_tls or attempt.number not in self.record.outcomes) and not self.skip(attempt):
+                self._keep(attempt, Outcome(attempt.number, word, stage, reason=reason))
 
     async def _ask_decoys(self) -> None:
         """Ask the decoys that are still wanting (DESIGN §3 "Controls")."""
@@ -613,7 +622,12 @@ class Interview:
     # -- small things -------------------------------------------------------------------------------------------
 
     def _over(self) -> bool:
-        return self.budget.spent_out or time.monotonic() >= self.deadline
+        return self.budget.spent_out or self._hears_only_tls() or time.monotonic() >= self.deadline
+
+    def _hears_only_tls(self) -> bool:
+        """It offers STARTTLS, and in clear it hung up on whatever else was asked first, whoever it was for."""
+        wanted = self.endpoint.tls is TlsState.CLEAR and "STARTTLS" in self.record.extensions
+        return wanted and self._mute >= _MUTE and not any(outcome.code for outcome in self.record.outcomes.values())
 
     async def _rest(self) -> None:
         """Let the time pass that lies behind a session which brought nothing."""
