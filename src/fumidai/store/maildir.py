@@ -13,11 +13,14 @@ Limits: only the first mebibyte of a message is read. Subfolders are not looked 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 import socket
+import stat
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Final
@@ -32,6 +35,8 @@ from fumidai.texts import N_
 MOST: Final = 1024 * 1024 + 64 * 1024
 
 _counter = itertools.count()
+#: Seconds after which a file in tmp is left over (maildir(5)).
+_STALE: Final = 36 * 3600
 _HEADER_MOST: Final = 256 * 1024
 _END_OF_HEADER: Final = re.compile(rb"\r?\n\r?\n")
 _FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.MULTILINE)
@@ -63,7 +68,7 @@ def deliver(folder: Path, arrival: Arrival, by: str) -> str:
         StorageError: it could not be written; nothing is left behind.
     """
     prepare(folder)
-    name = _unique_name()
+    name = unique_name()
     try:
         place(folder / "tmp" / name, folder / "new" / name, _trace(arrival, by) + arrival.message)
     except OSError as problem:
@@ -147,8 +152,8 @@ def _address(value: bytes) -> str:
 
 def _trace(arrival: Arrival, by: str) -> bytes:
     """The lines of this delivery (RFC 5321 §4.4)."""
-    lines = [f"Return-Path: <{_line(arrival.reverse_path or '')}>"]
-    lines += [f"Delivered-To: {_line(recipient)}" for recipient in arrival.recipients]
+    lines = [f"Return-Path: <{header_text(arrival.reverse_path or '')}>"]
+    lines += [f"Delivered-To: {header_text(recipient)}" for recipient in arrival.recipients]
     literal = f"IPv6:{arrival.peer}" if ":" in arrival.peer else arrival.peer
     helo = _UNSAFE.sub("?", arrival.helo)[:255] or "?"
     stamp = formatdate(arrival.received, usegmt=True)
@@ -156,14 +161,29 @@ def _trace(arrival: Arrival, by: str) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
 
 
-def _line(text: str) -> str:
+def header_text(text: str) -> str:
     """Text of a peer that may stand in one header line."""
     return re.sub(r"[\x00-\x1f\x7f]", "?", text)
 
 
-def _unique_name() -> str:
-    """A name that nobody else takes (maildir(5)): time, process, counter, host."""
-    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")[:64]
+def stale(folder: Path, now: float) -> Iterator[Path]:
+    """Files in a Maildir's ``tmp`` that nobody writes any more.
+
+    maildir(5): what was not touched for 36 hours may be removed. Other agents' files are told by their age too.
+
+    Args:
+        now: seconds since the epoch.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder / "tmp") as entries:
+        for entry in entries:
+            told = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(told.st_mode) and max(told.st_mtime, told.st_atime) < now - _STALE:
+                yield Path(entry.path)
+
+
+def unique_name(host: str = "") -> str:
+    """A name that nobody else takes (maildir(5)): time, process, counter, host (the system's name if none is given)."""
+    host = (host or socket.gethostname()).replace("/", r"\057").replace(":", r"\072")[:64]
     now = time.time_ns()
     return f"{now // 10**9}.M{now % 10**9 // 1000}P{os.getpid()}Q{next(_counter)}.{host}"
 
