@@ -80,6 +80,7 @@ class Budget:
     mail_refused: bool = False
     _calm: int = 0
     _calm_wanted: int = CALM
+    _regrown: bool = False
 
     def __post_init__(self) -> None:
         self.most = self.sessions
@@ -121,7 +122,7 @@ class Budget:
         self.fruitless = 0
         self._calm += 1
         if self._calm >= self._calm_wanted and self.sessions < self.most:
-            self.sessions, self._calm = self.sessions + 1, 0
+            self.sessions, self._calm, self._regrown = self.sessions + 1, 0, True
 
     def bear(self, spent: Spent) -> None:
         """A session cost this much and still stands, or ended in peace."""
@@ -146,7 +147,10 @@ class Budget:
                 that the server minds, and it is only made smaller.
         """
         self.most_sessions = 1
-        self._calm, self._calm_wanted = 0, self._calm_wanted * 2
+        # Several are turned away in one burst: only a number that we came back to teaches patience.
+        if self._regrown:
+            self._calm_wanted, self._regrown = self._calm_wanted * 2, False
+        self._calm = 0
         if others:
             self.sessions = max(1, min(self.sessions - 1, others))
             return
