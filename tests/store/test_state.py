@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -51,10 +52,16 @@ def test_a_place_that_may_not_be_written(tmp_path):
 
 
 def test_nobody_without_a_home_is_told_what_to_do(monkeypatch):
-    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: (_ for _ in ()).throw(KeyError(uid)))
     with pytest.raises(StorageError) as caught:
         state_folder({})
     assert "FUMIDAI_STATE" in caught.value.mend
+
+
+def test_an_empty_home_is_not_the_root(monkeypatch, tmp_path):
+    entry = pwd.struct_passwd(("nobody", "x", os.getuid(), 0, "", str(tmp_path), ""))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: entry)
+    assert state_folder({"HOME": ""}) == tmp_path / ".local" / "state" / "fumidai"
 
 
 def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path):

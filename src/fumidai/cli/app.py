@@ -30,6 +30,7 @@ COMMANDS = {
     "test": N_("Prove whether a mail server relays for strangers."),
     "show": N_("Print a run that was kept, in any format."),
     "sink": N_("Take the messages that come back as proof, and nothing else."),
+    "guard": N_("Stand in front of a mail server and let nothing through that the policy does not allow."),
     "demo": N_("See the whole story on this machine, nothing installed."),
 }
 

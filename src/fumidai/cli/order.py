@@ -22,6 +22,7 @@ from fumidai.cli.declared import Declared
 from fumidai.cli.screen import say
 from fumidai.errors import ProofDomainError, UsageError
 from fumidai.evidence.vantage import is_private
+from fumidai.net.route import is_own
 from fumidai.policy.domains import above_or_below, match
 from fumidai.policy.model import Policy, policy_for_domains, related, with_domains
 from fumidai.report.escape import show
@@ -310,9 +311,12 @@ def _address(what: str, text: str | None) -> IPv4Address | IPv6Address | None:
     if not text:
         return None
     try:
-        return ip_address(text.strip("[]"))
+        address = ip_address(text.strip("[]"))
     except ValueError as error:
         raise UsageError(N_("{option}: {value} is no address."), option=what, value=text) from error
+    if not is_own(address):
+        raise UsageError(N_("{option}: {value} is no address of this machine."), option=what, value=text)
+    return address
 
 
 def _is_name(target: str) -> bool:

@@ -49,8 +49,9 @@ def deliver(result: RunResult, wanted: Wanted) -> int:
     code = code_of(result, wanted)
     screen = output()
     screen.write(render(result, wanted.format, wanted, screen, code))
-    for name in wanted.files:
-        _write(name, render(result, format_of(name), wanted, None, code))
+    failed = [_write(name, render(result, format_of(name), wanted, None, code), result.id) for name in wanted.files]
+    for error in filter(None, failed):
+        raise error
     return code
 
 
@@ -82,6 +83,21 @@ def format_of(name: str) -> str:
             file=name,
         )
     return _ENDINGS[ending]
+
+
+def check_file(name: str) -> None:
+    """See before a run whether its result can be written there afterwards.
+
+    Raises:
+        UsageError: the ending names no format, or there is no such folder.
+    """
+    format_of(name)
+    if not Path(name).parent.is_dir():
+        raise UsageError(
+            N_("{file} can't be written: there is no folder {folder}."), file=name, folder=str(Path(name).parent)
+        )
+    if Path(name).is_dir():
+        raise UsageError(N_("{file} can't be written: it is a folder."), file=name)
 
 
 def render(result: RunResult, form: str, wanted: Wanted, screen: Screen | None, code: int) -> str:
@@ -126,13 +142,16 @@ def cure_texts(result: RunResult) -> Sequence[CureText]:
     return tuple(texts.values())
 
 
-def _write(name: str, text: str) -> None:
+def _write(name: str, text: str, run: str) -> StorageError | None:
+    """Write one file; what was in the way, once the others are written too."""
     try:
         Path(name).write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise StorageError(
+        return StorageError(
             N_("{file} can't be written: {why}"),
-            mend=N_("The run itself is kept; print it again with fumidai show."),
+            mend=N_("The run itself is kept; print it again: fumidai show {run} -o FILE"),
             file=name,
             why=error.strerror or str(error),
-        ) from error
+            run=run,
+        )
+    return None

@@ -22,7 +22,7 @@ import click
 from fumidai.cli.complaint import error_text
 from fumidai.cli.declared import Declared, load_policy, read_declared
 from fumidai.cli.order import confirm_public, make_order, read_targets
-from fumidai.cli.output import Wanted, deliver, format_of
+from fumidai.cli.output import Wanted, check_file, deliver
 from fumidai.cli.progress import Progress
 from fumidai.cli.screen import complaints, language, local_zone, say
 from fumidai.cli.settings import command_line, with_settings
@@ -105,7 +105,7 @@ def _resume(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> 
 def wanted_output(given: Mapping[str, Any], again: str) -> Wanted:
     """How the result is to be printed; ``again`` is the command that would test again."""
     for file in given["output"]:
-        format_of(file)
+        check_file(file)
     form = given["format_"] or ("maps" if given.get("battery") == "maps" else "text")
     return Wanted(
         format=form,

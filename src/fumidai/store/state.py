@@ -10,6 +10,7 @@ Limits: a key file that others may read is refused, not mended: whoever read it 
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import stat
 from collections.abc import Mapping
@@ -86,8 +87,9 @@ def _state_path(environ: Mapping[str, str]) -> Path:
     if (base := environ.get("XDG_STATE_HOME")) and Path(base).is_absolute():
         return Path(base) / "fumidai"
     try:
-        home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    except RuntimeError as problem:
+        # An empty HOME is none: the user's entry says where he lives, not the root of the file system.
+        home = Path(environ["HOME"]) if environ.get("HOME") else Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError as problem:
         raise StorageError(
             N_("This user has no home folder, so there is no place for runs and keys."),
             mend=N_("Name one: FUMIDAI_STATE=FOLDER."),
