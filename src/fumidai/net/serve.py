@@ -33,7 +33,8 @@ from fumidai.texts import N_
 
 Handler = Callable[[Connection], Awaitable[None]]
 
-_BACKLOG: Final = 512
+#: Connections that may wait to be taken.
+BACKLOG: Final = 512
 _NO_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -76,7 +77,7 @@ class Listener:
 
     async def add(self, plug: socket.socket) -> None:
         """Serve on a socket that is bound already."""
-        server = await self._loop.create_server(lambda: new_wire(self._loop, self._opened), sock=plug, backlog=_BACKLOG)
+        server = await self._loop.create_server(lambda: new_wire(self._loop, self._opened), sock=plug, backlog=BACKLOG)
         self._servers.append(server)
         self.addresses.append(plug.getsockname()[:2])
 
@@ -135,7 +136,7 @@ async def listen(
         ListenError: the port is taken, or the address is not ours.
         PermissionRefused: the system does not let us.
     """
-    plugs = _bound_sockets(address, port, mend)
+    plugs = bound_sockets(address, port, mend)
     listener = Listener(handler, bounds or Bounds())
     try:
         for plug in plugs:
@@ -148,12 +149,13 @@ async def listen(
     return listener
 
 
-def _bound_sockets(address: IpAddress | None, port: int, mend: str) -> list[socket.socket]:
+def bound_sockets(address: IpAddress | None, port: int, mend: str, *, shared: bool = False) -> list[socket.socket]:
+    """Sockets that listen; see ``listen`` for arguments and errors. ``shared``: with other processes of ours."""
     if address is not None:
-        return [_bind(address, port, mend)]
-    four = _bind(IPv4Address("0.0.0.0"), port, mend)
+        return [_bind(address, port, mend, shared)]
+    four = _bind(IPv4Address("0.0.0.0"), port, mend, shared)
     try:
-        return [four, _bind(IPv6Address("::"), four.getsockname()[1], mend)]
+        return [four, _bind(IPv6Address("::"), four.getsockname()[1], mend, shared)]
     except ListenError as problem:
         if isinstance(problem.__cause__, OSError) and problem.__cause__.errno in _NO_FAMILY:
             return [four]
@@ -164,7 +166,7 @@ def _bound_sockets(address: IpAddress | None, port: int, mend: str) -> list[sock
         raise
 
 
-def _bind(address: IpAddress, port: int, mend: str) -> socket.socket:
+def _bind(address: IpAddress, port: int, mend: str, shared: bool) -> socket.socket:
     try:
         plug = socket.socket(family_of(address), socket.SOCK_STREAM)
     except OSError as problem:
@@ -172,11 +174,13 @@ def _bind(address: IpAddress, port: int, mend: str) -> socket.socket:
     try:
         # A port in TIME_WAIT of an earlier run is no hindrance; one that is listened on still is.
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if address.version == 6:
             plug.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         plug.bind((str(address), port))
         # Listening tells of a port that is taken where binding does not (SO_REUSEADDR on both sides).
-        plug.listen(_BACKLOG)
+        plug.listen(BACKLOG)
         plug.setblocking(False)
     except OSError as problem:
         plug.close()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fumidai guard``: stand in front of a mail server and let nothing through that the policy does not allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fumidai.cli.help import Command
+from fumidai.cli.options import option
+from fumidai.cli.screen import say
+from fumidai.texts import N_
+
+_HELP = N_(
+    "Stand in front of a mail server that must stay as it is, and let nothing through that the policy does not "
+    "allow.\n\n"
+    "It keeps no message and writes no bounce: a message is acknowledged only once the server behind has taken it. "
+    "Where to listen and what stands behind are in [guard] of the policy file."
+)
+
+
+@click.command("guard", cls=Command, help=say(_HELP))
+@option(
+    "--policy", text=N_("The policy file, with [guard] (default: ./fumidai.toml, if it stands there)."), metavar="FILE"
+)
+@option(
+    "--listen",
+    "places",
+    text=N_("ADDR:PORT to listen on, or :25 for both families. Repeatable."),
+    multiple=True,
+    metavar="ADDR:PORT",
+)
+@option(
+    "--backend", text=N_("What stands behind: smtp://HOST:PORT, lmtp://HOST:PORT or maildir:///DIR."), metavar="URL"
+)
+@option("--log-format", text=N_("How each decision is written."), type=click.Choice(("json", "text")))
+@option("--debug", text=N_("Show tracebacks."), is_flag=True)
+def command(**given: Any) -> int:
+    """Stand in front of a mail server."""
+    from fumidai.cli.guarding import guard_until_stopped
+
+    return guard_until_stopped(given)

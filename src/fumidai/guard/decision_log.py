@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line for each decision: JSON for programs, a sentence for people.
+
+    {"time": "2026-11-24T03:12:09.214+09:00", "event": "rcpt", "session": "4Kq1", "client": "203.0.113.77", …}
+    refused 203.0.113.77  <> for <v%evil.test@a.com>: also reads as v@evil.test (ambiguous-recipient)
+
+Events: ``rcpt`` (a recipient was decided), ``message`` (what became of a message), ``session`` (a client was sent
+away). Lines of one turn of the event loop are written together.
+
+JSON is ASCII and the sentences are escaped, so nothing a client said reaches a terminal as a command (Law 6).
+
+Limits: the writer is called on the loop's thread; whoever reads a pipe too slowly slows the guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from fumidai.report.escape import show
+
+Write = Callable[[str], None]
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_VERBS: Final = {"permit": "permitted", "refuse": "refused", "defer": "deferred"}
+
+
+class LogFormat(StrEnum):
+    """How a line is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class DecisionLog:
+    """Writes the lines.
+
+    Args:
+        write: takes whole lines, the last one ended too.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, write: Write, format_: LogFormat = LogFormat.JSON, clock: Callable[[], float] = time.time):
+        self._write = write
+        self._json = format_ is LogFormat.JSON
+        self._clock = clock
+        self._lines: list[str] = []
+        self._second = -1
+        self._stamp = ("", "")
+
+    def note(self, event: str, fields: Mapping[str, object]) -> None:
+        """One line. ``fields`` are written as they stand, in their order; text of peers may be in them."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
+        if self._json:
+            self._lines.append(_encode({"time": self._time(), "event": event, **fields}))
+        else:
+            self._lines.append(sentence(event, fields))
+
+    def flush(self) -> None:
+        """Write what is due."""
+        if self._lines:
+            text = "\n".join((*self._lines, ""))
+            self._lines.clear()
+            self._write(text)
+
+    def _time(self) -> str:
+        now = self._clock()
+        second = int(now)
+        if second != self._second:
+            whole = datetime.fromtimestamp(second).astimezone().isoformat()
+            self._second, self._stamp = second, (whole[:19], whole[19:])
+        return f"{self._stamp[0]}.{int((now - second) * 1000):03d}{self._stamp[1]}"
+
+
+def sentence(event: str, fields: Mapping[str, object]) -> str:
+    """A line for people."""
+
+    def shown(name: str) -> str:
+        return show(str(fields.get(name, "")))
+
+    if event == "rcpt":
+        head = f"{_VERBS.get(shown('action'), shown('action'))} {shown('client')}  {shown('from')} for {shown('to')}"
+        return f"{head}: {shown('why')} ({shown('rule')})"
+    if event == "message":
+        count = fields.get("recipients", 0)
+        whom = "1 recipient" if count == 1 else f"{count} recipients"
+        head = f"{shown('outcome')} {shown('client')}  {shown('from')} for {whom}, {shown('size')} octets"
+        return f"{head}: {shown('reply')}{' ' if fields.get('why') else ''}{shown('why')}"
+    return f"{shown('action')} {shown('client')}: {shown('why')} ({shown('rule')})"

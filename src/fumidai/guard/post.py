@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all sessions of a guard share: the policy's door, the backend, the settings, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import string
+from collections.abc import Callable
+from typing import Final
+
+from fumidai.guard.backend import Backend
+from fumidai.guard.decision_log import DecisionLog
+from fumidai.guard.door import Door
+from fumidai.guard.settings import GuardSettings
+from fumidai.smtp.server import Limits
+
+_DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+#: Extensions that are offered only once the backend was seen to have them.
+_BACKENDS: Final = ("8BITMIME", "SMTPUTF8", "DSN")
+#: Octets of a command: RFC 5321 §4.5.3.1.4 says 512, and extensions add to it.
+_LINE: Final = 4096
+
+
+class Post:
+    """One guard on duty.
+
+    Attributes:
+        loop: the event loop; ``clock``: seconds since the epoch.
+        name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
+    """
+
+    def __init__(
+        self,
+        settings: GuardSettings,
+        door: Door,
+        backend: Backend,
+        log: DecisionLog,
+        name: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.door = door
+        self.backend = backend
+        self.log = log
+        self.name = name
+        self.clock = clock
+        self.greeting = f"{name} ESMTP"
+        self.limits = Limits(
+            line=_LINE,
+            message=settings.message_size,
+            recipients=settings.recipients,
+            errors=settings.errors,
+        )
+        self._always = ("PIPELINING", f"SIZE {settings.message_size}", "ENHANCEDSTATUSCODES")
+        self._seen: frozenset[str] = frozenset()
+        self._announced: tuple[str, ...] = self._always
+        self._numbers = itertools.count(1)
+        self._mark = secrets.randbelow(62**4)
+
+    def announced(self) -> tuple[str, ...]:
+        """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it."""
+        seen: frozenset[str] = getattr(self.backend, "keywords", frozenset())
+        if seen is not self._seen:
+            self._seen = seen
+            self._announced = (*self._always, *(word for word in _BACKENDS if word in seen))
+        return self._announced
+
+    def next_id(self) -> str:
+        """A session's id: letters and digits, hardly ever twice."""
+        return f"{_letters(self._mark, 4)}{_letters(next(self._numbers), 3)}"
+
+
+def _letters(number: int, least: int) -> str:
+    """A number to the base of 62."""
+    text = ""
+    while number or len(text) < least:
+        number, digit = divmod(number, 62)
+        text = _DIGITS[digit] + text
+    return text

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``[guard]`` of the policy file: where to listen, what stands behind, and how much is borne.
+
+    [guard]
+    listen       = ["0.0.0.0:25"]
+    backend      = "smtp://127.0.0.1:2525"   # or "lmtp://…", "maildir:///var/mail/{domain}/{local}"
+    line_endings = "refuse"                  # or "normalize"
+
+What nobody knows, or what can't be meant, is an error that names file, line and key: a guard that overlooks a
+mistyped line would guard something else.
+
+Limits: the backend's place is read for its form only; whether something answers there is seen when mail comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from fumidai.guard.decision_log import LogFormat
+from fumidai.policy.lines import Place
+from fumidai.policy.model import OnFailure, Policy
+from fumidai.policy.notice import Source, nearest
+from fumidai.smtp.literal import is_domain_name
+from fumidai.texts import N_
+
+SECTION: Final = "guard"
+_EXAMPLE: Final = N_('For example: backend = "smtp://127.0.0.1:2525".')
+
+
+class LineEndings(StrEnum):
+    """What becomes of a message with a bare CR, a bare LF or a NUL in it."""
+
+    REFUSE = "refuse"
+    NORMALIZE = "normalize"
+
+
+@dataclass(frozen=True, slots=True)
+class Place_:
+    """Where to listen: None is all addresses of both families."""
+
+    address: IPv4Address | IPv6Address | None
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What stands behind.
+
+    Attributes:
+        scheme: ``smtp``, ``lmtp`` or ``maildir``.
+        host, port: where, for the first two (a literal without brackets).
+        path: for ``maildir`` (and an ``lmtp`` socket) the pattern or file, from its slash on.
+        url: as written.
+    """
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """How a guard is set up. Sizes are octets, times seconds.
+
+    Attributes:
+        listen: places; ``backend``: what stands behind.
+        name: ours, in greeting and Received line; "" for the machine's host name.
+        line_endings: see ``LineEndings``; ``log_format``: see ``LogFormat``.
+        message_size: greatest message; ``recipients``: most in one transaction.
+        connections, connections_per_client: at once.
+        errors: commands of a wrong form or order before a client is sent away; ``refusals``: refused recipients.
+        command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
+            a body has to come with, after five minutes.
+        grace: time to end what is being sent when the service stops.
+        workers: processes.
+    """
+
+    listen: tuple[Place_, ...] = ()
+    backend: Target = field(default_factory=lambda: Target(""))
+    name: str = ""
+    line_endings: LineEndings = LineEndings.REFUSE
+    log_format: LogFormat = LogFormat.JSON
+    message_size: int = 52_428_800
+    recipients: int = 1000
+    connections: int = 5000
+    connections_per_client: int = 100
+    errors: int = 20
+    refusals: int = 100
+    command_time: float = 300.0
+    body_time: float = 180.0
+    least_rate: float = 500.0
+    grace: float = 30.0
+    workers: int = 1
+
+
+#: Whole numbers, with the least and the most that can be meant.
+_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
+    "message_size": (1000, 2**40),
+    # RFC 5321 §4.5.3.1.8: at least 100 recipients must be taken.
+    "recipients": (1, 100_000),
+    "connections": (1, 1_000_000),
+    "connections_per_client": (1, 1_000_000),
+    "errors": (1, 1_000_000),
+    "refusals": (1, 1_000_000),
+    "command_time": (1, 3600),
+    "body_time": (1, 3600),
+    "least_rate": (0, 1_000_000),
+    "grace": (0, 600),
+    "workers": (1, 256),
+}
+_KNOWN: Final = [one.name for one in fields(GuardSettings)]
+
+
+def read_settings(policy: Policy, source: Source) -> GuardSettings:
+    """Read ``[guard]``, and see that this guard can do what the policy wants.
+
+    Raises:
+        PolicyError: something in it can't be meant.
+    """
+    table = policy.sections.get(SECTION, {})
+    for key in table:
+        if key not in _KNOWN:
+            near = nearest(key, _KNOWN)
+            raise source.error(
+                (SECTION, key),
+                N_('Nobody knows the key "{name}".'),
+                mend=N_('Did you mean "{near}"?') if near else N_("Known here: {known}."),
+                name=key,
+                near=near,
+                known=", ".join(_KNOWN),
+            )
+    if "backend" not in table:
+        raise source.error((SECTION,), N_("It is not said what stands behind the guard."), mend=_EXAMPLE)
+    values: dict[str, object] = {key: _READERS[key](value, (SECTION, key), source) for key, value in table.items()}
+    _check_lookups(policy, source)
+    return GuardSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
+
+
+def _check_lookups(policy: Policy, source: Source) -> None:
+    """A list that is never asked would put off every message, or let every listed client in."""
+    if not policy.refuse_listed:
+        return
+    place = ("blocklists", "refuse")
+    if policy.on_failure is OnFailure.DEFER:
+        raise source.error(
+            place,
+            N_("The guard can't ask blocklists yet, and without their answers all mail would be put off."),
+            mend=N_('Take the line out, or write on_failure = "ignore" to do without them.'),
+        )
+    source.warn(place, N_("The guard can't ask blocklists yet: listed clients are not refused."))
+
+
+def _listen(value: object, place: Place, source: Source) -> tuple[Place_, ...]:
+    entries = value if isinstance(value, list) else [value]
+    return tuple(_listen_place(entry, (*place, count), source) for count, entry in enumerate(entries))
+
+
+def _listen_place(value: object, place: Place, source: Source) -> Place_:
+    host, _, port = str(value).rpartition(":")
+    try:
+        number = int(port)
+        address = ip_address(host.removeprefix("[").removesuffix("]")) if host else None
+    except ValueError:
+        number, address = -1, None
+    if not (isinstance(value, str) and 0 <= number < 65536):
+        raise source.error(
+            place,
+            N_("{value} is no address to listen on."),
+            mend=N_("Say ADDR:PORT, [v6]:PORT or :25."),
+            value=value,
+        )
+    return Place_(address, number)
+
+
+def read_target(value: object, place: Place, source: Source) -> Target:
+    """Read a backend's place.
+
+    Raises:
+        PolicyError: it has no form that is known.
+    """
+    text = value if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme == "smtp" and host and plain and parts.path in ("", "/"):
+        return Target("smtp", host, port or 25, url=text)
+    if parts.scheme == "lmtp" and plain and (bool(host) != (parts.path not in ("", "/"))):
+        return Target("lmtp", host, port or 24, "" if host else parts.path, text)
+    if text.startswith("maildir:///"):
+        return Target("maildir", path=text.removeprefix("maildir://"), url=text)
+    raise source.error(place, N_("{value} is no backend."), mend=_EXAMPLE, value=value)
+
+
+def _name(value: object, place: Place, source: Source) -> str:
+    if not (isinstance(value, str) and is_domain_name(value)):
+        raise source.error(place, N_("{value} is no name of a host."), value=value)
+    return value
+
+
+def _number(value: object, place: Place, source: Source) -> int:
+    least, most = _NUMBERS[str(place[-1])]
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        message = N_("This is a whole number from {least} to {most}, not {value}.")
+        raise source.error(place, message, least=least, most=most, value=value)
+    return value
+
+
+def _word(kind: type[StrEnum]) -> Callable[[object, Place, Source], StrEnum]:
+    def read(value: object, place: Place, source: Source) -> StrEnum:
+        if value not in list(kind):
+            raise source.error(place, N_("This is one of {choices}."), choices=", ".join(kind))
+        return kind(str(value))
+
+    return read
+
+
+_READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
+    "listen": _listen,
+    "backend": read_target,
+    "name": _name,
+    "line_endings": _word(LineEndings),
+    "log_format": _word(LogFormat),
+    **dict.fromkeys(_NUMBERS, _number),
+}
