@@ -28,6 +28,7 @@ from typing import Final
 from fumidai.guard.backend import Answer, Fate, Sender, Tell
 from fumidai.guard.maildir_place import MaildirPlace
 from fumidai.guard.maildir_writer import Addressee, Draft, MaildirWriter
+from fumidai.guard.settings import Target
 from fumidai.store.maildir import header_text, stale
 
 #: Octets collected before they are handed to the writer's thread.
@@ -43,6 +44,11 @@ _GO_ON: Final = Answer(Fate.ANSWERED, 354, "End data with <CR><LF>.<CR><LF>")
 _TOO_MANY: Final = Answer(Fate.ANSWERED, 452, "Too many recipients, send the others later", "4.5.3")
 _NOBODY: Final = Answer(Fate.ANSWERED, 554, "No valid recipients", "5.5.1")
 _CLOSING: Final = Answer(Fate.FAILED, 451, "The server is going down, try again later", "4.3.2")
+
+
+def make_backend(target: Target, name: str) -> MaildirBackend:
+    """The backend for ``maildir:///PATH``."""
+    return MaildirBackend(target.path, name)
 
 
 class MaildirBackend:
