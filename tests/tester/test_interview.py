@@ -15,7 +15,7 @@ from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
-from fumidai.tester import dialogue, pace
+from fumidai.tester import budget, dialogue, interview, pace
 from fumidai.tester.pace import MOST_SESSIONS
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
@@ -148,6 +148,20 @@ async def test_a_server_that_hangs_up_on_all_is_never_closed(tmp_path: Path) -> 
     behaviour = Behaviour(hangs_up_on=b"MAIL")
     entry = only(await ask(behaviour, tmp_path, max_time=6.0))
     assert entry.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("max_time", "verdict"), [(30.0, Verdict.CLOSED), (3.0, Verdict.INCONCLUSIVE)])
+async def test_connections_counted_over_a_long_time_need_the_time_given_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_time: float, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(pace, "WINDOW", 0.5)
+    monkeypatch.setattr(budget, "PAUSES", (0.1,) * 5)
+    for module in (budget, interview):
+        monkeypatch.setattr(module, "LONG_PAUSES", (1.5, 2.0))
+    behaviour = Behaviour(rate=(10, 1.5))
+    entry = only(await ask(behaviour, tmp_path, max_time=max_time))
+    assert entry.verdict is verdict
+    assert asked_twice(behaviour) == []
 
 
 async def test_without_pipelining_and_without_ehlo(tmp_path: Path) -> None:

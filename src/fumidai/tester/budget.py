@@ -32,6 +32,9 @@ FIRST_RESETS = 10
 FIRST_SESSIONS = 4
 #: Seconds before a new connection after one that brought nothing, then the next longer one.
 PAUSES = (1.0, 3.0, 10.0, 30.0, 60.0)
+#: The next pauses where the server counts connections and the time given leaves room for both: Debian's sendmail
+#: bears ten in ten minutes.
+LONG_PAUSES = (300.0, 600.0)
 #: Sessions without a single answer, one after the other, after which the rest stays untested.
 FRUITLESS = 6
 #: Sessions that must end in peace before one more may run beside them; twice as many after each that was too many.
@@ -59,6 +62,7 @@ class Budget:
         mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
         most_sessions: sessions at once that a server may be brought to by bearing fewer.
         most: the sessions at once that we began with, never more.
+        patient: there is time for the long pauses, and the server said that it counts connections.
         dear: errors beyond which this server makes each further one cost more time.
         borne: the most of each kind that a session cost without being cut.
         fruitless: sessions in a row that brought no answer.
@@ -74,6 +78,7 @@ class Budget:
     most_sessions: int = MOST_SESSIONS
     fruitless: int = 0
     most: int = field(init=False)
+    patient: bool = False
     dear: int = MOST_ERRORS
     borne: Spent = field(default_factory=lambda: Spent())
     rude: set[str] = field(default_factory=set)
@@ -165,12 +170,13 @@ class Budget:
     @property
     def pause(self) -> float:
         """Seconds to wait before the next connection."""
-        return PAUSES[min(self.fruitless, len(PAUSES)) - 1] if self.fruitless else 0.0
+        pauses = PAUSES + LONG_PAUSES if self.patient else PAUSES
+        return pauses[min(self.fruitless, len(pauses)) - 1] if self.fruitless else 0.0
 
     @property
     def spent_out(self) -> bool:
         """True once the server has turned away so many sessions in a row that asking on is no use."""
-        return self.fruitless >= FRUITLESS
+        return self.fruitless >= FRUITLESS + len(LONG_PAUSES) * self.patient
 
     def price(self, attempt: Attempt) -> tuple[int, int]:
         """What asking a row may cost at worst: (errors, syntax errors).

@@ -32,7 +32,7 @@ from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Failure, Record
 from fumidai.judge.verdict import BASELINES
 from fumidai.smtp.reply import Reply
-from fumidai.tester.budget import FIRST_SESSIONS, Budget
+from fumidai.tester.budget import FIRST_SESSIONS, LONG_PAUSES, Budget
 from fumidai.tester.dialogue import LossKind
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
@@ -278,6 +278,7 @@ class Interview:
         reason = _turned_away_reason(failed)
         if not others and failed.reply is not None and reason is Reason.LIMIT:
             self.pace.too_fast()
+            self.budget.patient = self.deadline - time.monotonic() > sum(LONG_PAUSES)
         self.record.turned_away += 1
         if failed.transcript is not None:
             self.record.transcripts.append(failed.transcript)
