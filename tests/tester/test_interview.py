@@ -229,7 +229,8 @@ async def test_everything_taken_is_promised_and_decoys_are_asked(tmp_path: Path)
 async def test_the_dialogue_of_2001_runs_in_one_session_with_its_labels(tmp_path: Path) -> None:
     behaviour = Behaviour()
     entry = only(await ask(behaviour, tmp_path, battery="maps"))
-    assert behaviour.sessions == 1
+    assert behaviour.sessions == 2, "the controls, which that service had not, have a session of their own"
+    assert (entry.verdict, len(entry.controls)) == (Verdict.CLOSED, 3)
     notes = [p.data.decode() for t in entry.transcripts for p in t.pieces() if p.direction.value == "#"]
     assert notes[0] == ":Relay test: #Quote test"
     assert notes[-1] == ":Relay test: #test 19"

@@ -106,7 +106,7 @@ def wanted_output(given: Mapping[str, Any], again: str) -> Wanted:
     """How the result is to be printed; ``again`` is the command that would test again."""
     for file in given["output"]:
         check_file(file)
-    form = given["format_"] or ("maps" if given.get("battery") == "maps" else "text")
+    form = given["format_"] or ("maps" if given.get("battery") == "maps" and not given["quiet"] else "text")
     return Wanted(
         format=form,
         files=tuple(given["output"]),

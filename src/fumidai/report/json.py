@@ -6,7 +6,8 @@ are there keep their name and meaning. Texts are English. What a peer said is es
 (`report.escape`), so that printing a value can't harm a terminal; the raw bytes are in the run folder. The output is
 ASCII.
 
-Limits: a non-finite number can't occur in a result and would raise `ValueError`.
+Limits: of a line of more than 2000 bytes, and of more than 200 lines said in one go, the beginning is given and the
+rest counted. A non-finite number can't occur in a result and would raise `ValueError`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fumidai.evidence.outcome import Answer, Outcome
 from fumidai.evidence.proof import Proof
 from fumidai.evidence.result import Entry, RunResult, TestRow
 from fumidai.evidence.verdict import Verdict, exit_code
-from fumidai.report.dialogue import said
+from fumidai.report.dialogue import LINE_LIMIT, MOST_LINES, bounded, said
 from fumidai.report.escape import lines_of, raw, show
 from fumidai.report.findings import finding_sentence
 from fumidai.report.sentence import verdict_sentence
@@ -105,7 +106,7 @@ def _entry(entry: Entry, until: float) -> Json:
         "verdict_text": verdict_sentence(entry, _ENGLISH, until=until),
         "verdict_params": _params(entry.verdict_params),
         "software": {"name": show(entry.software.name), "version": show(entry.software.version)},
-        "banner": [show(line) for line in lines_of(entry.banner)],
+        "banner": _reply(entry.banner),
         "extensions": [show(keyword) for keyword in entry.extensions],
         "source": show(entry.source),
         "client_address_seen": show(entry.client_address_seen),
@@ -124,7 +125,7 @@ def _entry(entry: Entry, until: float) -> Json:
                 "text": show(line.data),
             }
             for transcript in entry.transcripts
-            for line in said(transcript)
+            for line in bounded(said(transcript))
         ],
     }
 
@@ -154,7 +155,7 @@ def _outcome(outcome: Outcome) -> Json:
         "answered": outcome.word.value,
         "stage": outcome.stage.value,
         "code": outcome.code,
-        "reply": [show(line) for line in lines_of(outcome.reply)],
+        "reply": _reply(outcome.reply),
         "reason": outcome.reason.value if outcome.reason else None,
         "session": outcome.session,
         "completed": outcome.completed,
@@ -162,11 +163,18 @@ def _outcome(outcome: Outcome) -> Json:
     }
 
 
+def _reply(reply: bytes) -> list[str]:
+    """The lines of a reply; of one that is longer than any honest one only the first, with the number left out."""
+    lines = lines_of(reply)
+    shown = [show(line, limit=LINE_LIMIT) for line in lines[:MOST_LINES]]
+    return shown if len(lines) <= MOST_LINES else [*shown, f"(+{len(lines) - MOST_LINES} lines)"]
+
+
 def _answer(answer: Answer) -> Json:
     return {
         "stage": answer.stage.value,
         "code": answer.code,
-        "reply": [show(line) for line in lines_of(answer.reply)],
+        "reply": _reply(answer.reply),
         "session": answer.session,
         "pipelined": answer.pipelined,
     }

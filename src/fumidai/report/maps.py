@@ -23,13 +23,13 @@ Limits: a test whose line stands in no transcript is named by its id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fumidai.evidence.outcome import Word
 from fumidai.evidence.result import Entry
-from fumidai.evidence.transcript import Direction
+from fumidai.evidence.transcript import Direction, Transcript
 from fumidai.evidence.verdict import Verdict
-from fumidai.report.dialogue import ARROWS, said
+from fumidai.report.dialogue import ARROWS, bounded, said
 from fumidai.report.escape import lines_of, raw, show
 from fumidai.report.holes import is_hole
 from fumidai.report.sentence import verdict_sentence
@@ -44,15 +44,25 @@ _ENGLISH = Voice("en")
 def render_maps(entry: Entry) -> str:
     """The entry's dialogue in the form of 2001, each line ended by LF."""
     lines: list[str] = []
-    for transcript in entry.transcripts:
+    for transcript in _of_the_service(entry):
         lines.append(f"Connecting to {entry.endpoint.address} ...")
-        for line in said(transcript):
+        for line in bounded(said(transcript)):
             text = show(line.data)
             lines.append(text if line.direction is Direction.NOTE else f"{ARROWS[line.direction]} {text}")
     if not entry.transcripts:
         lines.append(f"Connecting to {entry.endpoint.address} ...")
     lines += [*_banner(entry), *_closing(entry)]
     return "".join(line + "\n" for line in lines)
+
+
+def _of_the_service(entry: Entry) -> Sequence[Transcript]:
+    """The sessions that have the service's labels; controls and decoys, which it had not, are asked in others."""
+    labelled = [
+        transcript
+        for transcript in entry.transcripts
+        if any(piece.direction is Direction.NOTE and piece.data.startswith(LABEL) for piece in transcript.pieces())
+    ]
+    return labelled or entry.transcripts
 
 
 def _banner(entry: Entry) -> list[str]:

@@ -48,6 +48,8 @@ _MUTE = 3
 #: Losses in a row after which an attempt is asked in a session of its own, and after which it is given up.
 _ISOLATE = 2
 _GIVE_UP = 3
+#: How the service of 2001 ended each of its tests.
+_RSET_OF_2001 = b"rset\r\n"
 #: Seconds that open sessions get to end after an interrupt.
 _WIND_UP = 2.0
 
@@ -129,6 +131,7 @@ class Interview:
     _door: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sessions: set[Session] = field(default_factory=set)
     _entering: set[Session] = field(default_factory=set)
+    _controls_apart: tuple[Attempt, ...] = ()
     _give_up_reason: Reason = Reason.CLOSED
 
     @property
@@ -143,6 +146,7 @@ class Interview:
         if session is not None:
             self._learn(session)
             await self._drain(session)
+            await self._ask_controls_apart()
             self.last_first_asking = time.monotonic()
             await self._ask_decoys()
         self.baseline_known.set()
@@ -300,10 +304,13 @@ class Interview:
         self.head = replace(self.head, source=source)
         host = announced_name(session.greeting, session.hello_reply)
         questions = self.prepare(record, Learned(host, record.extensions, source))
-        record.controls.update({a.number: a for a in questions.controls})
+        # The dialogue of 2001 has no controls: they are asked after it, in a session of their own.
+        self._controls_apart = questions.controls if self.lockstep else ()
+        if not self.lockstep:
+            record.controls.update({a.number: a for a in questions.controls})
         record.attempts.update({a.number: a for a in questions.attempts})
         record.inapplicable.extend(questions.inapplicable)
-        self._waiting = [*questions.controls, *self._long_ones_first(questions.attempts)]
+        self._waiting = [*record.controls.values(), *self._long_ones_first(questions.attempts)]
         self.listener.asking(record, questions)
         if self.lockstep:
             self.budget.errors = self.budget.resets = self.budget.syntax = len(self._waiting) + 1
@@ -493,6 +500,9 @@ class Interview:
                 session.dialogue.note(f":Relay test: {attempt.label}")
             reading = await ask_alone(Course(session, self._groups(session)), attempt, self.head, self._reopen)
             self._settle(attempt, reading, innocent=index > 0 and _slows(session))
+            if self.lockstep and session.transaction and session.dialogue.alive:
+                await session.dialogue.ask(_RSET_OF_2001)
+                session.transaction = False
 
     async def _end(self, session: Session, *, blameless: bool) -> None:
         if session.dialogue.alive:
@@ -599,6 +609,12 @@ class Interview:
         for attempt in self.record.all_attempts().values():
             if (only_tls or attempt.number not in self.record.outcomes) and not self.skip(attempt):
                 self._keep(attempt, Outcome(attempt.number, word, stage, reason=reason))
+
+    async def _ask_controls_apart(self) -> None:
+        self.record.controls.update({a.number: a for a in self._controls_apart})
+        self._waiting, self._controls_apart = list(self._controls_apart), ()
+        if self._waiting:
+            await self._drain(None)
 
     async def _ask_decoys(self) -> None:
         """Ask the decoys that are still wanting (DESIGN §3 "Controls")."""

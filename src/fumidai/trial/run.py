@@ -41,6 +41,7 @@ from fumidai.tester.pace import Pace
 from fumidai.tester.session import Manners
 from fumidai.trial.address import AddressRun, Asked
 from fumidai.trial.ground import Site, lay_ground
+from fumidai.trial.historic import MAPS, as_in_2001
 from fumidai.trial.hosts import Host, find_hosts
 from fumidai.trial.identity import identify_ourselves, sink_addresses
 from fumidai.trial.listener import RunListener
@@ -278,7 +279,7 @@ class Trial:
         self, site: Site, pace: Pace, deadline: float, record: Record, entries: Sequence[Entry]
     ) -> Interview:
         head = Letterhead(site.identity.ehlo, "", self.name.id, str(record.endpoint))
-        lockstep = record.battery == "maps"
+        lockstep = record.battery == MAPS
         manners = Manners(site.identity.ehlo, self.order.source, self.order.patience, only_helo=lockstep)
         return Interview(
             record=record,
@@ -305,9 +306,11 @@ class Trial:
         attempts, inapplicable = expand(
             entries, ground, ask, self.numbers.mint, first + 3, rcpt_only=not self.order.sending
         )
+        if record.battery == MAPS:
+            attempts = tuple(as_in_2001(attempt) for attempt in attempts)
         self._by_number.update({attempt.number: attempt for attempt in (*asked, *attempts)})
         self.proofs.one_address |= {a.number for a in attempts if a.mail_from == a.rcpt_to}
-        return Questions(asked if record.battery != "maps" else (), attempts, inapplicable)
+        return Questions(asked, attempts, inapplicable)
 
     def _decoy(self, record: Record, attempt: Attempt) -> Attempt | None:
         return decoy_for(attempt, record.ground, self.numbers.reserve(1)) if record.ground else None
