@@ -67,7 +67,8 @@ class Budget:
         borne: the most of each kind that a session cost without being cut.
         fruitless: sessions in a row that brought no answer.
         rude: families of which a row was answered as a syntax error.
-        mail_refused: this server refuses senders at MAIL already, which makes RCPT behind it a second error.
+        mail_refused: this server refuses senders that a row altered at MAIL already, which makes RCPT behind it a second
+            error; ``all_refused``: it does so whatever the sender.
     """
 
     errors: int = FIRST_ERRORS
@@ -83,6 +84,7 @@ class Budget:
     borne: Spent = field(default_factory=lambda: Spent())
     rude: set[str] = field(default_factory=set)
     mail_refused: bool = False
+    all_refused: bool = False
     _calm: int = 0
     _calm_wanted: int = CALM
     _regrown: bool = False
@@ -141,7 +143,7 @@ class Budget:
         self.errors = self.dear = max(1, min(self.errors, spent.errors - 1))
 
     def widen(self) -> None:
-        """A session was answered to its end: the server bears one more beside it, unless it has ever turned us away."""
+        """A session was answered to its end: one more may run beside it, unless the server ever turned us away."""
         self.sessions = max(self.sessions, min(self.most_sessions, self.sessions + 1))
 
     def turned_away(self, others: int = 0) -> None:
@@ -184,9 +186,9 @@ class Budget:
         A row whose MAIL is refused costs two errors when grouped: the RCPT behind it is out of sequence. A row is
         rude if it is malformed, or if another of its family was answered as a syntax error here.
         """
-        if attempt.control is ControlKind.POSTMASTER:
+        if attempt.control is ControlKind.POSTMASTER and not self.all_refused:
             return 0, 0
-        doubtful = self.mail_refused and "sender" in attempt.test.alters
+        doubtful = self.all_refused or (self.mail_refused and "sender" in attempt.test.alters)
         errors = 2 if doubtful or _odd_sender(attempt) else 1
         rude = attempt.test.row_class is RowClass.MALFORMED or attempt.test.family in self.rude
         return errors, int(rude)

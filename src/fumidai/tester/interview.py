@@ -50,6 +50,8 @@ _ISOLATE = 2
 _GIVE_UP = 3
 #: How the service of 2001 ended each of its tests.
 _RSET_OF_2001 = b"rset\r\n"
+#: Sessions turned away in a row, with no other open, that make a rate.
+_TWICE = 2
 #: Seconds that open sessions get to end after an interrupt.
 _WIND_UP = 2.0
 
@@ -125,6 +127,7 @@ class Interview:
     _opened: int = 0
     _opening: int = 0
     _alone: int = 0
+    _priced: asyncio.Event = field(default_factory=asyncio.Event)
     _dialling: int = 0
     _failed_at: float = 0.0
     _mute: int = 0
@@ -280,7 +283,8 @@ class Interview:
         if not others and failed.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
             self.budget.scarce()
         reason = _turned_away_reason(failed)
-        if not others and failed.reply is not None and reason is Reason.LIMIT:
+        # Once may be a session of ours that the server has not yet seen the end of; twice in a row is a rate.
+        if not others and failed.reply is not None and reason is Reason.LIMIT and self.budget.fruitless >= _TWICE:
             self.pace.too_fast()
             self.budget.patient = self.deadline - time.monotonic() > sum(LONG_PAUSES)
         self.record.turned_away += 1
@@ -320,6 +324,8 @@ class Interview:
 
     async def _drain(self, opened: Session | None) -> None:
         """Run workers until nothing waits, time is up, the user stops us, or the server gives nothing more."""
+        if opened is None or self.lockstep:
+            self._priced.set()
         tasks: set[asyncio.Task[None]] = set()
         stopped = asyncio.ensure_future(self.stop.wait())
         try:
@@ -429,7 +435,7 @@ class Interview:
         self._opening += 1
         try:
             session = opened or await self._open()
-            group = self._take_group(session) if isinstance(session, Session) else []
+            group = await self._first_group(session, opened) if isinstance(session, Session) else []
         finally:
             self._opening -= 1
         if isinstance(session, OpenFailure):
@@ -440,9 +446,18 @@ class Interview:
                     await self._group(session, group)
                 else:
                     await self._each(session, group)
+                self._priced.set()
                 group = self._next_group(session)
         finally:
+            self._priced.set()
             await self._end(session, blameless=False)
+
+    async def _first_group(self, session: Session, opened: Session | None) -> list[Attempt]:
+        """What a session is asked first: in the very first one the controls and the baseline, which price the rest."""
+        if opened is not None and not self.lockstep:
+            return self._take_group(session, len(self.record.controls) + 1)
+        await self._priced.wait()
+        return self._take_group(session)
 
     def _groups(self, session: Session) -> bool:
         """May commands go out together in this session?"""
@@ -458,11 +473,11 @@ class Interview:
             return []
         return self._take_group(session)
 
-    def _take_group(self, session: Session) -> list[Attempt]:
-        """Take from the waiting list what this session may be asked next."""
+    def _take_group(self, session: Session, most: int | None = None) -> list[Attempt]:
+        """Take from the waiting list what this session may be asked next, at most so many."""
         self._waiting = [attempt for attempt in self._waiting if not self.skip(attempt)]
         shared = [attempt for attempt in self._waiting if not self._asks_alone(attempt)]
-        group = self.budget.take(shared, session.spent)
+        group = self.budget.take(shared, session.spent)[:most]
         if not self._groups(session):
             group = group[: self._share(len(shared))]
         numbers = {attempt.number for attempt in group}
@@ -536,6 +551,7 @@ class Interview:
             self.budget.rude.add(attempt.test.family)
         if reading.outcome.stage is Stage.MAIL and reading.outcome.word is Word.REFUSED:
             self.budget.mail_refused = True
+            self.budget.all_refused |= "sender" not in attempt.test.alters
         if reading.again is Again.FRESH_SESSION:
             self._put_back(attempt, reading.outcome, innocent=innocent)
             return True
@@ -575,6 +591,10 @@ class Interview:
             )
             self.budget.fruitless = max(0, self.budget.fruitless - 1)
             self._keep(attempt, outcome)
+            return
+        if failed.failure is Failure.NO_HELLO:
+            # It came in and was dropped then: perhaps what the row said first was the reason.
+            self._put_back(attempt, _untold(attempt, self._opened), innocent=False)
             return
         self._waiting.append(attempt)
 
@@ -663,6 +683,11 @@ class Interview:
 def _slows(session: Session) -> bool:
     """We left because the server keeps each refusal back longer: not the fault of what was still to be asked."""
     return session.dialogue.lost is not None and session.dialogue.lost.kind is LossKind.SLOWING
+
+
+def _untold(attempt: Attempt, session: int) -> Outcome:
+    """Nothing was answered to it, for the connection was gone."""
+    return Outcome(attempt.number, Word.UNTESTED, Stage.HELO, reason=Reason.CLOSED, session=session)
 
 
 def _unanswered(outcome: Outcome | None) -> bool:

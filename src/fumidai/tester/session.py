@@ -136,6 +136,9 @@ async def _begin(session: Session, early: bytes, *, introduce: bool) -> OpenFail
     """From the bare connection to the state in which questions are asked."""
     failed = await _start_tls(session) if session.endpoint.tls is TlsState.IMPLICIT else None
     failed = failed or await _greet(session, early)
+    if failed is None and early and session.endpoint.tls is TlsState.STARTTLS:
+        # What was said to the early bytes must not be taken for the answer to EHLO.
+        await session.dialogue.early_answer()
     if failed is None and (introduce or session.endpoint.tls is TlsState.STARTTLS):
         failed = await _introduce(session)
     if failed is None and session.endpoint.tls is TlsState.STARTTLS:
