@@ -232,6 +232,14 @@ def test_a_row_that_ends_at_rcpt_does_not_apply_to_a_server_that_refuses_late() 
     assert [r.outcome.reason for r in entry.tests if r.word is Word.NOT_APPLICABLE] == [Reason.LATE_REFUSAL]
 
 
+def test_a_recipient_taken_before_a_late_no_is_no_promise_even_where_words_may_be_at_fault() -> None:
+    record = new_record(tests=("plain-foreign", "scope-suffix", "pct-domain"))
+    for number in record.attempts:
+        refuse(record, number, Reason.CONTENT, Stage.MESSAGE, b"550 Message rejected\r\n", Word.UNTESTED)
+    take(record, next(n for n, a in record.attempts.items() if len(a.script) == 2))
+    assert verdict(record).verdict is Verdict.INCONCLUSIVE
+
+
 @pytest.mark.parametrize(
     ("reply", "passed", "verdict_is"),
     [

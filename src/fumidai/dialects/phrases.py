@@ -857,6 +857,14 @@ SIZE = _rows(
     ("routing loop", "", "RFC 3463, X.4.6"),
 )
 
+# Said of the recipient, though only behind the message.
+_RECIPIENT_AFTER_DOT = _rows(
+    Reason.RELAY,
+    ("recipient address rejected", "postfix", "smtpd_check.c, smtpd_end_of_data_restrictions"),
+    stages=AFTER_DOT,
+    codes="5",
+)
+
 # The words themselves are blamed, whoever they were for.
 BLAMES_THE_WORDS = _rows(
     Reason.CONTENT,
@@ -915,6 +923,7 @@ PHRASES: Final = (
     *_USER,
     *_SYNTAX,
     *_PROTOCOL,
+    *_RECIPIENT_AFTER_DOT,
     *BLAMES_THE_WORDS,
     *_CONTENT_VAGUE,
 )

@@ -70,11 +70,16 @@ def _own_proofs(record: Record, proofs: Sequence[Proof]) -> tuple[Proof, ...]:
 
 
 def _refuses_late(record: Record) -> bool:
+    """The plain question came to a no only behind RCPT, so a recipient taken there is no promise.
+
+    For what it was refused does not matter here: a row left untested because its words may be at fault was not
+    taken either.
+    """
     for name in BASELINES:
         for number, attempt in record.attempts.items():
             if attempt.test.id == name and number in record.outcomes:
                 outcome = outcome_of(record, number)
-                return outcome.word is Word.REFUSED and outcome.stage in LATE
+                return outcome.word in {Word.REFUSED, Word.UNTESTED} and outcome.code >= 500 and outcome.stage in LATE
     return False
 
 
