@@ -30,4 +30,5 @@ def strange(data: bytes) -> str:
 
 def made_right(data: bytes) -> bytes:
     """The piece with each bare CR or LF made a CR LF, and NUL left out."""
-    return _BARE.sub(b"\r\n", data.replace(b"\0", b""))
+    # In this order: a NUL between CR and LF keeps them apart, wherever the pieces are cut.
+    return _BARE.sub(b"\r\n", data).replace(b"\0", b"")

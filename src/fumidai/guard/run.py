@@ -72,7 +72,7 @@ class Guard:
         """
         acquaint = getattr(self._backend, "get_acquainted", None)
         if acquaint is not None:
-            acquaint()
+            await acquaint()
         factory = session_factory(self._post)
         try:
             for place in self._settings.listen:

@@ -18,7 +18,9 @@ Limits: no TLS and no authentication yet.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntFlag
 from functools import partial
 from typing import Final, TypeVar
@@ -58,6 +60,8 @@ _T = TypeVar("_T")
 
 #: Octets of answers that may wait for a client before it is no longer read.
 _SEND_HIGH_WATER: Final = 16 * 1024
+#: Seconds for a client that is sent away to hear it.
+_LINGER: Final = 2.0
 #: Seconds from the beginning of a body after which its rate counts.
 _BODY_START: Final = 300.0
 
@@ -135,15 +139,12 @@ class Session(Served):
     def lost(self) -> None:
         """The client is gone: what it has not ended never was."""
         self._alarm.stop()
-        if self._transaction is not None and self._ending is None:
-            if self._body_began:
-                self._note_message("aborted", "", "the client left before the end")
-            self._drop()
+        self._drop("the client left before the end")
 
     def ask_to_leave(self) -> None:
         """The service ends: a transaction may be finished, nothing else."""
         self._leaving = True
-        if self._transaction is None and self.transport is not None and self._machine.asked is None:
+        if self._transaction is None and not self._closing and self._machine.asked is None:
             self._goodbye("Service is closing")
 
     # --- from bytes to answers ---
@@ -330,9 +331,9 @@ class Session(Served):
         """421, after whatever is due."""
         if tell:
             self._note_session(rule, text)
+        self._drop(text)  # while the machine still knows whose message it was
         self._due += self._machine.goodbye(text, "4.7.0" if tell else "4.3.2")
         self._closing = True
-        self._drop()
 
     def _goodbye(self, text: str) -> None:
         self._send_away("closing", text, tell=False)
@@ -340,6 +341,10 @@ class Session(Served):
 
     def _too_slow(self) -> None:
         """The client had its time."""
+        if self._closing:
+            if self.transport is not None:
+                self.transport.abort()
+            return
         self._send_away("too-slow", "Too slow")
         self._flush()
 
@@ -362,11 +367,7 @@ class Session(Served):
             self._due = b""
             transport.write(due)
         if self._closing or machine.closed or (self._eof and machine.asked is None):
-            self._closing = True
-            self._alarm.stop()
-            if self._ending is None:
-                self._drop()
-            transport.close()
+            self._close(transport, linger=self._closing and not self._eof)
         elif machine.asked is not None:
             self._alarm.off()  # now it is our turn, and the backend's
         elif machine.state is State.DATA:
@@ -376,6 +377,21 @@ class Session(Served):
                 self._goodbye("Service is closing")
                 return
             self._alarm.set(self._post.settings.command_time)
+
+    def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
+        """Close; ``linger``: the client may still be saying something, and a reset would take our last word from it."""
+        self._closing = True
+        self._drop("the client left before the end")
+        if linger and transport.can_write_eof():
+            with suppress(OSError):  # reset by the client meanwhile
+                transport.write_eof()
+            if self._holds:
+                self._holds = 0
+                transport.resume_reading()
+            self._alarm.set(_LINGER)
+        else:
+            self._alarm.stop()
+            transport.close()
 
     def _watch_body(self) -> None:
         """A body has to go on, and not too slowly (RFC 5321 §4.5.3.2.5 gives three minutes to a piece)."""
@@ -388,6 +404,8 @@ class Session(Served):
     # --- holding back ---
 
     def _hold(self, why: _Hold) -> None:
+        if self._closing:
+            return
         if not self._holds and self.transport is not None:
             self.transport.pause_reading()
         self._holds |= why
@@ -403,12 +421,15 @@ class Session(Served):
         """The backend takes more of the body."""
         self._release(_Hold.BACKEND)
 
-    def _drop(self) -> None:
-        """End the transaction without a dot."""
-        if self._transaction is not None and self._ending is None:
-            self._transaction.abort()
-            self._transaction = None
-            self._release(_Hold.BACKEND)
+    def _drop(self, why: str = "") -> None:
+        """End the transaction without a dot; a body that was on its way is noted as aborted, if a reason is given."""
+        if self._transaction is None or self._ending is not None:
+            return
+        if why and self._machine.state is State.DATA:
+            self._note_message("aborted", "", why)
+        self._transaction.abort()
+        self._transaction = None
+        self._release(_Hold.BACKEND)
 
     def _sender(self) -> Sender:
         mail, hello = sure(self._machine.sender), self._machine.hello

@@ -33,6 +33,8 @@ from fumidai.smtp.reply import Reply
 
 #: Links that rest at once.
 _MOST_IDLE: Final = 50
+#: Seconds that the first acquaintance may take.
+_ACQUAINTANCE: Final = 3.0
 #: Lines, and characters of each, that are passed on of a reply.
 _LINES, _WIDTH = 20, 500
 
@@ -99,9 +101,15 @@ class SmtpBackend:
         while self._idle:
             self._idle.popleft().leave()
 
-    def get_acquainted(self) -> None:
-        """Connect once, so that what the server offers is known before the first client asks."""
-        self._new_link().connect(self._host, self._port)
+    async def get_acquainted(self) -> None:
+        """Connect once, so that what the server offers is known before the first client asks; a few seconds at most."""
+        link = self._new_link()
+        first = link.holder = _Acquaintance(asyncio.get_running_loop())
+        self.connect(link)
+        try:
+            await asyncio.wait_for(first.over, _ACQUAINTANCE)
+        except TimeoutError:
+            link.drop()
 
     def borrow(self, *, fresh: bool = False) -> tuple[Link, bool]:
         """A link, and whether it is ready; else connect it once its holder is set."""
@@ -131,6 +139,32 @@ class SmtpBackend:
             self._idle.append(link)
         else:
             link.leave()
+
+
+class _Acquaintance:
+    """Holds a link until it is introduced, or can't be."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.over: asyncio.Future[None] = loop.create_future()
+
+    def ready(self, link: Link) -> None:
+        """See ``Holder``."""
+        link.give_back()
+        self._end()
+
+    def heard(self, said: Said, reply: Reply) -> None:
+        """See ``Holder``."""
+
+    def broke(self, why: str) -> None:
+        """See ``Holder``."""
+        self._end()
+
+    def writable(self) -> None:
+        """See ``Holder``."""
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class SmtpTransaction:
