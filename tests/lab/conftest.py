@@ -111,8 +111,9 @@ class Bench:
         (home / "report.json").write_text(done.stdout, encoding="utf-8")
         try:
             report = json.loads(done.stdout)
-        except ValueError:
-            raise AssertionError(f"exit {done.returncode}, no JSON: {done.stdout[:500]}{done.stderr[-2000:]}") from None
+        except ValueError as error:
+            told = f"{done.stdout[:200]} … {done.stdout[-300:]}\n{done.stderr[-2000:]}"
+            raise AssertionError(f"exit {done.returncode}, no JSON ({error}): {told}") from None
         return Run(done.returncode, report, done.stderr, time.monotonic() - begun)
 
 
