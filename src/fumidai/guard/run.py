@@ -100,8 +100,12 @@ def make_backend(target: Target, name: str, policy: Policy) -> Backend:
             from fumidai.guard.maildir_backend import MaildirBackend
 
             return MaildirBackend(target.path, name, f"<{policy.postmaster}>".encode() if policy.postmaster else b"")
+        case "lmtp":
+            from fumidai.guard.lmtp_backend import LmtpBackend
+
+            return LmtpBackend(target.host, target.port, name, socket=target.path)
         case _:
-            raise UsageError(N_("This guard can't speak {scheme} yet."), scheme=target.scheme)
+            raise UsageError(N_("{value} is no backend."), value=target.url)
 
 
 async def run_guard(
