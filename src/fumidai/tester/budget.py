@@ -60,15 +60,14 @@ class Budget:
 
     Attributes:
         mails: transactions allowed in a session (RFC 9422 MAILMAX), 0 where the server shows no limit.
-        most_sessions: sessions at once that a server may be brought to by bearing fewer.
-        most: the sessions at once that we began with, never more.
+        most: sessions at once that a server may be brought to by bearing fewer.
         patient: there is time for the long pauses, and the server said that it counts connections.
         dear: errors beyond which this server makes each further one cost more time.
         borne: the most of each kind that a session cost without being cut.
         fruitless: sessions in a row that brought no answer.
         rude: families of which a row was answered as a syntax error.
-        mail_refused: this server refuses senders that a row altered at MAIL already, which makes RCPT behind it a second
-            error; ``all_refused``: it does so whatever the sender.
+        mail_refused: this server refuses senders that a row altered at MAIL already, which makes RCPT behind it a
+            second error; ``all_refused``: it does so whatever the sender.
     """
 
     errors: int = FIRST_ERRORS
@@ -76,9 +75,8 @@ class Budget:
     resets: int = FIRST_RESETS
     mails: int = 0
     sessions: int = FIRST_SESSIONS
-    most_sessions: int = MOST_SESSIONS
+    most: int = MOST_SESSIONS
     fruitless: int = 0
-    most: int = field(init=False)
     patient: bool = False
     dear: int = MOST_ERRORS
     borne: Spent = field(default_factory=lambda: Spent())
@@ -86,11 +84,8 @@ class Budget:
     mail_refused: bool = False
     all_refused: bool = False
     _calm: int = 0
-    _calm_wanted: int = CALM
+    _calm_wanted: int = 1
     _regrown: bool = False
-
-    def __post_init__(self) -> None:
-        self.most = self.sessions
 
     def take(self, waiting: list[Attempt], spent: Spent) -> list[Attempt]:
         """The longest head of ``waiting`` that one group may ask now; rows known to be rude are spread out.
@@ -125,7 +120,7 @@ class Budget:
         self.resets = max(1, self.borne.resets, min(self.resets, spent.resets))
 
     def ended_in_peace(self) -> None:
-        """A session had its answers: after some of these one more may run beside them, up to what we began with."""
+        """A session had its answers: one more may run beside it; after one was turned away, only some of these later."""
         self.fruitless = 0
         self._calm += 1
         if self._calm >= self._calm_wanted and self.sessions < self.most:
@@ -142,10 +137,6 @@ class Budget:
         self.fruitless = 0
         self.errors = self.dear = max(1, min(self.errors, spent.errors - 1))
 
-    def widen(self) -> None:
-        """A session was answered to its end: one more may run beside it, unless the server ever turned us away."""
-        self.sessions = max(self.sessions, min(self.most_sessions, self.sessions + 1))
-
     def turned_away(self, others: int = 0) -> None:
         """A session brought nothing: be fewer, longer and later.
 
@@ -153,10 +144,9 @@ class Budget:
             others: sessions that were open or being opened meanwhile. Where there were some, their number may be all
                 that the server minds, and it is only made smaller.
         """
-        self.most_sessions = 1
         # Several are turned away in one burst: only a number that we came back to teaches patience.
-        if self._regrown:
-            self._calm_wanted, self._regrown = self._calm_wanted * 2, False
+        if self._regrown or self._calm_wanted < CALM:
+            self._calm_wanted, self._regrown = max(CALM, self._calm_wanted * 2), False
         self._calm = 0
         if others:
             self.sessions = max(1, min(self.sessions - 1, others))

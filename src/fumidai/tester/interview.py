@@ -536,7 +536,6 @@ class Interview:
             self._failed_at = time.monotonic()
         elif session.spent.answered:
             self.budget.ended_in_peace()
-            self.budget.widen()
         self.record.round_trips += session.dialogue.round_trips
         self.record.transcripts.append(session.transcript)
         self.listener.session_ended(self.record, session.transcript)

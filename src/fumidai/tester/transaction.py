@@ -252,7 +252,7 @@ def _read_step(session: Session, attempt: Attempt, step: Step, reply: Reply | Lo
             course.completed = course.completed or step.kind is StepKind.MESSAGE
         return None
     if step.kind in {StepKind.SETUP, StepKind.STARTTLS}:
-        return _setup_refused(session, attempt, reply)
+        return _setup_refused(session, attempt, reply, step.kind)
     return _refused(session, attempt, stage, reply, pipelined=False)
 
 
@@ -264,10 +264,12 @@ def _refused(session: Session, attempt: Attempt, stage: Stage, reply: Reply, *, 
     return reading
 
 
-def _setup_refused(session: Session, attempt: Attempt, reply: Reply) -> Reading:
+def _setup_refused(session: Session, attempt: Attempt, reply: Reply, kind: StepKind) -> Reading:
     """A step that had to be taken was not: the server can't be brought into the row's state, which is no hole."""
     reading = _refused(session, attempt, Stage.SETUP, reply, pipelined=False)
-    if reading.again is not None or reading.outcome.word is Word.UNTESTED:
+    # RFC 3207 §4: 454 says that TLS does not work now; minutes later it will not either, and nothing is greylisted.
+    without_tls = kind is StepKind.STARTTLS and reading.again is Again.LATER
+    if not without_tls and (reading.again is not None or reading.outcome.word is Word.UNTESTED):
         return reading
     return Reading(replace(reading.outcome, word=Word.NOT_APPLICABLE, reason=Reason.NO_STATE))
 

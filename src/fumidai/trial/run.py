@@ -293,7 +293,7 @@ class Trial:
             stop=self.stop,
             lockstep=lockstep,
             skip=self._skip,
-            budget=Budget(sessions=min(FIRST_SESSIONS, self.order.concurrency), most_sessions=self.order.concurrency),
+            budget=Budget(sessions=min(FIRST_SESSIONS, self.order.concurrency), most=self.order.concurrency),
         )
 
     def _prepare(self, site: Site, entries: Sequence[Entry], record: Record, learned: Learned) -> Questions:
