@@ -120,7 +120,8 @@ def _late(case: Case, software: Software) -> Iterable[Finding]:
 
 def _tls(case: Case, software: Software) -> Iterable[Finding]:
     if case.record.failure is Failure.TLS_FAILED:
-        yield Finding("starttls-failed", Severity.MEDIUM, _target(case), (), {"error": case.record.tls_failure})
+        said = case.record.tls_failure
+        yield Finding("starttls-failed", Severity.MEDIUM, _target(case), (), {"detail": said} if said else {})
 
 
 def _pipelining(case: Case, software: Software) -> Iterable[Finding]:

@@ -156,7 +156,8 @@ def _not_asked(case: Case) -> Ruling | None:
             return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TLS_FAILED, {"detail": case.record.tls_failure})
         case _:
             reply = case.record.failure_reply.decode("latin-1").strip()
-            return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TESTER_BLOCKED, {"reply": reply})
+            how = case.record.failure.value
+            return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TESTER_BLOCKED, {"reply": reply, "how": how})
 
 
 def _permitted_here(case: Case) -> Ruling | None:

@@ -103,6 +103,10 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         N_("There is no route from here to {server}; whether it relays is unknown. That does not mean safe."),
     ),
     (V.INCONCLUSIVE, R.TESTER_BLOCKED): (
+        N_(
+            "{unheard_by} greeted us and then hung up or fell silent before it answered our HELO; "
+            "whether it relays is unknown. That does not mean safe."
+        ),
         N_("{name} turned our tester away; whether it relays is unknown. That does not mean safe."),
     ),
     (V.INCONCLUSIVE, R.BASELINE_UNTESTED): (
@@ -251,6 +255,8 @@ def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str,
         fields["neighbour_at"] = entry.source
     if given.get("how") == "refused":
         fields["refused_by"] = fields["at"]
+    elif given.get("how") == "no-hello":
+        fields["unheard_by"] = fields["name"]
     elif given.get("how") in ("spoke", "dropped", "flood", "overdue"):
         fields[f"{given['how']}_at"] = fields["at"]
     if isinstance(time, str):

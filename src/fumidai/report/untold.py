@@ -123,7 +123,13 @@ def _left_out(rows: Sequence[TestRow], voice: Voice) -> list[str]:
 
 def reason_counts(outcomes: Iterable[Outcome], voice: Voice) -> str:
     """Reasons with their numbers, the commonest first; a single one without."""
-    counted = Counter(outcome.reason or Reason.UNCLEAR for outcome in outcomes)
+    counted = Counter(_reason(outcome) for outcome in outcomes)
     if len(counted) == 1:
-        return voice.say(REASONS[next(iter(counted))])
-    return voice.listed(f"{count} {voice.say(REASONS[reason])}" for reason, count in counted.most_common())
+        return voice.say(next(iter(counted)))
+    return voice.listed(f"{count} {voice.say(reason)}" for reason, count in counted.most_common())
+
+
+def _reason(outcome: Outcome) -> str:
+    if outcome.word is Word.UNTESTED and outcome.reason is Reason.TLS:
+        return N_("TLS failed")
+    return REASONS[outcome.reason or Reason.UNCLEAR]
