@@ -120,7 +120,7 @@ class Budget:
         self.resets = max(1, self.borne.resets, min(self.resets, spent.resets))
 
     def ended_in_peace(self) -> None:
-        """A session had its answers: one more may run beside it; after one was turned away, only some of these later."""
+        """A session had its answers: one more may run beside it; once one was turned away, only after several."""
         self.fruitless = 0
         self._calm += 1
         if self._calm >= self._calm_wanted and self.sessions < self.most:
