@@ -44,14 +44,17 @@ def test_the_verdict_is_right(bench: Bench, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_right_tests_are_delivered(bench: Bench, name: str) -> None:
-    """A test is delivered exactly where the same form's message was, on each address."""
+    """A test is delivered exactly where the same form's message was, on each address.
+
+    What was put off to the end claims nothing here: the verdict's test has already weighed it.
+    """
     server, run = all_servers()[name], bench.runs[name].result()
     for truth in bench.truths[name].result():
         met = run.outcomes(truth.address, ("clear",))
         wrong = [
             f"{form}: {sorted(met[form])}, truth: {truth.met[form]}"
             for form in (form.id for form in FORMS if form.id in met and form.id not in OTHER)
-            if ("delivered" in met[form]) != (form in truth.delivered)
+            if met[form] != {"deferred"} and ("delivered" in met[form]) != (form in truth.delivered)
         ]
         assert not wrong, f"{truth.address}: " + "\n".join(wrong)
     for address, family in ((server.v4, "4"), (server.v6, "6")):
