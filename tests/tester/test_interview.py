@@ -125,6 +125,15 @@ async def test_refusals_that_are_kept_back_longer_and_longer(tmp_path: Path, mon
     assert time.monotonic() - began < 10
 
 
+async def test_a_second_answer_that_is_kept_back_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("PUNISHMENT", 0.2), ("LONG", 0.8), ("GRACE", 0.1), ("LEAST_GRACE", 0.1)):
+        monkeypatch.setattr(dialogue, name, seconds)
+    behaviour = Behaviour(punish=0.5)
+    entry = only(await ask(behaviour, tmp_path, families=("baseline", "lexical"), max_time=60.0))
+    found = {row.id: row for row in entry.tests}
+    assert (found["lex-lf-only"].word, found["lex-lf-only"].outcome.code) == (Word.REFUSED, 550)
+
+
 async def test_a_cut_that_a_row_is_to_blame_for_makes_no_shorter_sessions(tmp_path: Path) -> None:
     behaviour = Behaviour(hangs_up_on=b".>")
     entry = only(await ask(behaviour, tmp_path))

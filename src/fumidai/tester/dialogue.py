@@ -97,6 +97,7 @@ class Dialogue:
         self._last_byte = time.monotonic()
         self._silence = 0.0
         self._punishments: list[float] = []
+        self.least_grace = LEAST_GRACE
 
     @property
     def alive(self) -> bool:
@@ -209,8 +210,13 @@ class Dialogue:
 
     @property
     def _grace(self) -> float:
-        """Seconds to wait for an answer that need not come, by how quick this server is."""
-        return min(GRACE, max(LEAST_GRACE, GRACE_TIMES * self._quickest))
+        """Seconds to wait for an answer that need not come, by how quick this server is, also with its refusals."""
+        return max(self.least_grace, min(GRACE, GRACE_TIMES * self._quickest))
+
+    @property
+    def punishment(self) -> float:
+        """Seconds that the first refusal of this session was kept back; 0 where none was."""
+        return self._punishments[0] if self._punishments else 0.0
 
     async def _receive(self, patience: float, *, silence_is_loss: bool = True) -> None:
         """Wait for bytes, or note why none came."""

@@ -290,6 +290,7 @@ class Interview:
         self.record.turned_away += 1
         if failed.transcript is not None:
             self.record.transcripts.append(failed.transcript)
+            self.listener.session_ended(self.record, failed.transcript)
         self._give_up_reason = reason
 
     def _learn(self, session: Session) -> None:
@@ -531,6 +532,8 @@ class Interview:
         self._mute += bool(session.spent.mails and not session.spent.answered and not session.dialogue.alive)
         if _slows(session):
             self.budget.learn_slowing(session.spent)
+            # A line that may be read as two draws a second answer, which is a refusal where the server is sound.
+            self.manners = replace(self.manners, grace=max(self.manners.grace, 1.5 * session.dialogue.punishment))
         elif not session.dialogue.alive and (session.spent.answered or not blameless):
             self.budget.learn_cut(session.spent)
             self._failed_at = time.monotonic()

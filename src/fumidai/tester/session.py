@@ -37,12 +37,14 @@ class Manners:
         ehlo: our name.
         source: local address to connect from, None for the system's choice.
         patience: seconds without a byte.
+        grace: the least that an answer which need not come is waited for, in seconds.
         only_helo: never EHLO, and wait for the answer to QUIT: the dialogue of the 2001 service.
     """
 
     ehlo: str
     source: IPv4Address | IPv6Address | None = None
     patience: float = 45.0
+    grace: float = 0.0
     only_helo: bool = False
 
 
@@ -123,6 +125,7 @@ async def open_session(
     if isinstance(connection, ConnectFailure):
         return OpenFailure(_connect_failure(connection), text=connection.text)
     dialogue = Dialogue(connection, transcript, deadline, manners.patience)
+    dialogue.least_grace = max(dialogue.least_grace, manners.grace)
     session = Session(number, endpoint, dialogue, transcript, manners)
     entered(session)
     failed = await _begin(session, early, introduce=introduce)
