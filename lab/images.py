@@ -97,4 +97,6 @@ def drop_layers(place: Place) -> None:
 
 def remove_images(place: Place) -> None:
     """Remove every image."""
-    shutil.rmtree(place.images, ignore_errors=True)
+    if place.images.exists():
+        with hold(place.images):
+            shutil.rmtree(place.images)

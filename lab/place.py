@@ -22,6 +22,7 @@ from lab.errors import LabError
 SOURCE = Path(__file__).resolve().parent
 NETNS = Path("/run/netns")
 NETNS_ETC = Path("/etc/netns")
+MARK = ".fumidai-lab"
 # A fixed, documented name in a folder for all: `hold` makes it 0700 and refuses one that somebody else made.
 DEFAULT_STATE = "/var/tmp/fumidai-lab"
 
@@ -62,9 +63,10 @@ class Place:
 
 def find_place() -> Place:
     """The lab named by the environment: FUMIDAI_LAB_STATE and FUMIDAI_LAB_IMAGES, or the defaults."""
-    state = Path(os.environ.get("FUMIDAI_LAB_STATE") or DEFAULT_STATE).resolve()
-    images = Path(os.environ.get("FUMIDAI_LAB_IMAGES") or f"{DEFAULT_STATE}-images").resolve()
-    return Place(state, images)
+    # Not resolved: a link that stands where our folder should is refused (`hold`), never followed.
+    state = os.path.abspath(os.environ.get("FUMIDAI_LAB_STATE") or DEFAULT_STATE)
+    images = os.path.abspath(os.environ.get("FUMIDAI_LAB_IMAGES") or f"{DEFAULT_STATE}-images")
+    return Place(Path(state), Path(images))
 
 
 @contextmanager
@@ -72,17 +74,29 @@ def hold(folder: Path) -> Iterator[None]:
     """Make a folder and hold its lock, which other runs of the lab honour; a process that ends drops it.
 
     The lock is on the folder itself, so that no lock file is left behind. Who waited while another removed the
-    folder makes it anew.
+    folder makes it anew. A folder that is not ours, or has something in it and not our mark, is refused: all that is
+    in a lab's folder gets removed one day.
     """
     while True:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            if os.fstat(descriptor).st_uid != os.getuid():
-                raise LabError(f"{folder} belongs to somebody else")
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise LabError(f"{folder}: {error.strerror}") from None
+        try:
             flock(descriptor, LOCK_EX)
             if folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat()):
+                take(folder, os.fstat(descriptor).st_uid)
                 yield
                 return
         finally:
             os.close(descriptor)
+
+
+def take(folder: Path, owner: int) -> None:
+    """Mark a folder as a lab's; LabError where it is somebody's or something else's."""
+    if owner != os.getuid():
+        raise LabError(f"{folder} belongs to somebody else")
+    if not (folder / MARK).exists() and any(folder.iterdir()):
+        raise LabError(f"{folder} is not a folder of the lab's, and not empty")
+    (folder / MARK).touch()

@@ -111,6 +111,43 @@ def test_down_cleans_up_after_a_killed_up(place: Place, seconds: float) -> None:
     assert lab(place, "up", SERVERS[0]).returncode == 0
 
 
+def test_a_killed_build_leaves_no_process_and_no_image(place: Place) -> None:
+    images = Path(f"/var/tmp/fumidai-lab-life-images-{os.getpid()}")
+    own = Place(place.state, images)
+    building = subprocess.Popen(
+        command("up", SERVERS[0]),
+        cwd=SOURCE.parent,
+        env=setting(own),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(1.5)
+    building.send_signal(signal.SIGKILL)
+    building.wait()
+    time.sleep(0.3)
+    assert not list(images.glob("*.tar"))
+    assert not [line for line in processes() if str(images) in line]
+    assert lab(own, "down", "--images").returncode == 0
+    assert not images.exists()
+    assert left(own) == NOTHING
+
+
+@pytest.mark.parametrize("what", ["full", "link"])
+def test_a_folder_that_is_not_the_labs_is_left_alone(tmp_path: Path, what: str) -> None:
+    need_machine()
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    if what == "link":
+        (tmp_path / "link").symlink_to(precious)
+    own = Place(tmp_path / "link" if what == "link" else precious, IMAGES)
+    for words in (("up", SERVERS[0]), ("down",)):
+        done = lab(own, *words)
+        assert done.returncode == 69, done.stdout
+        assert done.stderr.count("\n") == 1
+    assert (precious / "file").exists()
+
+
 def test_a_server_that_died_comes_back(place: Place) -> None:
     assert lab(place, "up", SERVERS[1]).returncode == 0
     assert lab(place, "exec", SERVERS[1], "--", "pkill", "-KILL", "exim4").returncode == 0

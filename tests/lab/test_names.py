@@ -13,7 +13,7 @@ import pytest
 
 from lab.dns import NXDOMAIN, answer
 from lab.errors import LabError
-from lab.place import DEFAULT_STATE, Place
+from lab.place import DEFAULT_STATE, SOURCE, Place
 from lab.servers import all_servers, choose, read_server
 from lab.truth import FORMS
 from lab.zone import make_zone
@@ -83,6 +83,13 @@ def test_the_lab_has_what_it_is_there_for() -> None:
 def test_every_hole_is_one_that_the_truth_asks_about() -> None:
     known = {form.id for form in FORMS}
     assert not {i for server in all_servers().values() for i in (*server.delivers, *server.refuses)} - known
+
+
+@pytest.mark.parametrize("server", all_servers().values(), ids=lambda server: server.name)
+def test_every_server_is_in_the_docs(server) -> None:
+    page = (SOURCE.parent / "docs" / "lab.md").read_text(encoding="utf-8")
+    where = " (IPv6 only)" if server.families == "6" else ""
+    assert f"| `{server.name}` | {server.truth}{where} | {server.why} |" in page
 
 
 @pytest.mark.parametrize(
