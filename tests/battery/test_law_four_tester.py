@@ -57,9 +57,6 @@ async def interview(fault: Fault, attempt: Attempt, certificate: ssl.SSLContext)
     return record.outcomes[attempt.number], sink
 
 
-
-
-
 @pytest.mark.parametrize("test", ASKED, ids=lambda test: test.id)
 async def test_the_tester_finds_it(test: RelayTest, certificate: ssl.SSLContext):
     attempt = attempt_for(test)
