@@ -59,19 +59,11 @@ async def big_reply(behaviour: Behaviour, reader: Reader, writer: Writer) -> Non
 async def nul_and_high_bytes(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     """NUL, escape sequences, raw C1, EUC-JP and bidi overrides in every reply."""
     writer.write(b"220 mail.a.test \x00\x1b[31mred\x1b[0m \x9b2J \xb4\xc1\xbb\xfa \xe2\x80\xae ESMTP\x07\r\n")
-    mail = False
     while line := await reader.readline():
-        verb = line[:4].upper()
-        path = line.lower().partition(b":")[2].strip()
-        own = path in (b"<postmaster>", b"<postmaster@a.test>", b"<postmaster@[127.0.0.1]>")
-        if verb == b"RCPT" and not own:
-            writer.write(b"550 5.7.1 \x00\x1b]0;owned\x07Relaying \x80\xff denied \x1b[2J\r\n")
-        elif verb == b"QUIT":
-            writer.write(b"221 \x1b[0mbye\r\n")
+        code = _sound_answer(line)[:3]
+        writer.write(code + b" 5.7.1 \x00\x1b]0;owned\x07Relaying \x80\xff denied \x1b[2J\r\n")
+        if code == b"221":
             return
-        else:
-            mail = mail or verb == b"MAIL"
-            writer.write(b"250 \x1b[1mOk\x00\x7f\r\n")
 
 
 async def dribbling(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
@@ -121,27 +113,22 @@ async def _with_starttls(reader: Reader, writer: Writer, answer: bytes, then: by
                 writer.write(then)
                 await writer.drain()
                 return
-        elif verb == b"RCPT":
-            own = line.lower().partition(b":")[2].strip().startswith((b"<postmaster>", b"<postmaster@a.test>"))
-            writer.write(b"250 2.1.5 Ok\r\n" if own else b"550 5.7.1 Relaying denied\r\n")
-        elif verb == b"QUIT":
-            writer.write(b"221 2.0.0 Bye\r\n")
-            return
         else:
-            writer.write(b"250 2.0.0 Ok\r\n")
+            writer.write(_sound_answer(line))
+        if verb == b"QUIT":
+            return
 
 
 async def _go_on(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     """Behave as a sound server after the first exchange."""
-    mail = False
     while line := await reader.readline():
-        verb = line[:4].upper()
-        if verb == b"RCPT":
-            own = line.lower().partition(b":")[2].strip().startswith((b"<postmaster>", b"<postmaster@a.test>"))
-            writer.write(b"250 2.1.5 Ok\r\n" if own else b"550 5.7.1 Relaying denied\r\n")
-        elif verb == b"QUIT":
-            writer.write(b"221 2.0.0 Bye\r\n")
+        writer.write(_sound_answer(line))
+        if line[:4].upper() == b"QUIT":
             return
-        else:
-            mail = mail or verb == b"MAIL"
-            writer.write(b"250 2.0.0 Ok\r\n")
+
+
+def _sound_answer(line: bytes) -> bytes:
+    verb, path = line[:4].upper(), line.lower().partition(b":")[2].strip()
+    if verb == b"RCPT" and path not in (b"<postmaster>", b"<postmaster@a.test>", b"<postmaster@[127.0.0.1]>"):
+        return b"550 5.7.1 Relaying denied\r\n"
+    return b"221 2.0.0 Bye\r\n" if verb == b"QUIT" else b"250 2.0.0 Ok\r\n"

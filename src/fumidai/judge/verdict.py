@@ -138,11 +138,18 @@ def _unreachable(case: Case) -> Ruling | None:
             return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_CONNECTION, {"how": case.record.failure.value})
         case Failure.NO_GREETING:
             heard = case.record.failure_reply.decode("latin-1")
-            how = case.record.failure_how
-            how = "spoke" if heard and how not in {"flood", "overdue"} else how
-            return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_GREETING, {"how": how, "reply": heard})
+            return Ruling(Verdict.UNREACHABLE, VerdictReason.NO_GREETING, {"how": _ungreeted(case), "reply": heard})
         case _:
             return None
+
+
+def _ungreeted(case: Case) -> str:
+    """In which way no greeting came: ``spoke`` something else, or silent, dropped, flood, overdue."""
+    how, heard = case.record.failure_how, case.record.failure_reply
+    if not heard:
+        return "silent" if how == "overdue" else how
+    begun = heard.lstrip()[:1].isdigit() and how == "overdue"
+    return how if begun or how == "flood" else "spoke"
 
 
 def _not_asked(case: Case) -> Ruling | None:

@@ -99,7 +99,6 @@ class Trial:
     unroutable: list[Record] = field(default_factory=list)
     started: float = field(default_factory=time.time)
     waited: float = 0.0
-    verdict: str = ""
     places: dict[Address, Place] = field(default_factory=dict)
     known: dict[tuple[Endpoint, str], Record] = field(default_factory=dict)
     _by_number: dict[int, Attempt] = field(default_factory=dict)
@@ -187,13 +186,16 @@ class Trial:
             waited=self.waited,
             window_closed=time.time() if self.waited else 0.0,
             interrupted=self.stop.is_set(),
-            verdict=self.verdict,
         )
 
     def result(self, folder: str) -> RunResult:
         """Judge everything as it stands now."""
-        result = conclude(self.scene(), self.records, self.proofs.found, folder)
-        self.verdict = result.verdict.value
+        return self.judged(self.scene(), folder)
+
+    def judged(self, scene: Scene, folder: str) -> RunResult:
+        """Judge everything as ``scene`` has it, which learns the verdict."""
+        result = conclude(scene, self.records, self.proofs.found, folder)
+        scene.verdict = result.verdict.value
         return result
 
     @property

@@ -82,8 +82,9 @@ async def carry_out(
 
 def finish(trial: Trial, folder: RunFolder) -> RunResult:
     """Judge what is there now and write down what the run came to."""
-    result = trial.result(str(folder.path))
-    folder.write_header(trial.scene().header())
+    scene = trial.scene()
+    result = trial.judged(scene, str(folder.path))
+    folder.write_header(scene.header())
     folder.sync()
     return result
 
