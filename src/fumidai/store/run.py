@@ -24,6 +24,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ from fumidai.judge.record import Record
 from fumidai.store.files import make_folder, place, sync_folder, unreadable, unwritable, words
 from fumidai.store.journal import Journal
 from fumidai.store.kept import Kept, Part, RowTable, attempt_line, outcome_line, read_kept, record_line, row_line
-from fumidai.store.proofs import keep_arrival
+from fumidai.store.proofs import keep_arrival, read_arrivals
 from fumidai.store.state import runs_folder
 from fumidai.store.transcripts import transcript_lines
 from fumidai.texts import N_
@@ -167,6 +168,14 @@ class RunFolder:
         except OSError as problem:
             self._degrade(problem)
             raise unwritable(self.path / "proofs", problem) from problem
+
+    def arrivals(self) -> list[Arrival]:
+        """Everything that was kept so far, oldest first; what can't be read is passed over."""
+        try:
+            found, _ = read_arrivals(self.path / "proofs")
+        except OSError:
+            return []
+        return [replace(arrival, file=f"proofs/{arrival.file}") for arrival in found]
 
     # --- the end ---
 

@@ -220,7 +220,8 @@ class Interview:
         self.record.failure_reply = failed.reply.raw if failed.reply else failed.heard or failed.text.encode()
         self.record.failure_how = failed.loss.value if failed.loss else ""
         if failed.failure is Failure.TLS_FAILED:
-            self.record.tls_failure = failed.text or (failed.reply.text if failed.reply else "")
+            said = f"{failed.reply.code} {failed.reply.text}" if failed.reply else ""
+            self.record.tls_failure = failed.text or said
         if failed.reply is not None:
             self._hear_text(failed.reply.text)
 

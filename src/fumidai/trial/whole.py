@@ -82,6 +82,9 @@ async def carry_out(
 
 def finish(trial: Trial, folder: RunFolder) -> RunResult:
     """Judge what is there now and write down what the run came to."""
+    # A message may have been kept in the very moment in which we stopped listening to the sink.
+    for arrival in folder.arrivals():
+        trial.proofs.take(arrival)
     scene = trial.scene()
     result = trial.judged(scene, str(folder.path))
     folder.write_header(scene.header())
