@@ -8,6 +8,7 @@ import itertools
 import secrets
 import string
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Final
 
 from fumidai.guard.backend import Backend
@@ -59,6 +60,7 @@ class Post:
         self._announced: tuple[str, ...] = self._always
         self._numbers = itertools.count(1)
         self._mark = secrets.randbelow(62**4)
+        self._second, self._date = -1, ""
 
     def announced(self) -> tuple[str, ...]:
         """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it."""
@@ -67,6 +69,13 @@ class Post:
             self._seen = seen
             self._announced = (*self._always, *(word for word in _BACKENDS if word in seen))
         return self._announced
+
+    def date(self) -> str:
+        """Now, as a header field writes it."""
+        second = int(self.clock())
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, localtime=True)
+        return self._date
 
     def next_id(self) -> str:
         """A session's id: letters and digits, hardly ever twice."""

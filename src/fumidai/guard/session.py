@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import IntFlag
 from functools import partial
 from typing import Final, TypeVar
 
@@ -66,12 +65,12 @@ _LINGER: Final = 2.0
 _BODY_START: Final = 300.0
 
 
-class _Hold(IntFlag):
-    """Why a client is not read just now."""
+class _Hold:
+    """Why a client is not read just now: bits of a plain number, which is asked for every answer."""
 
-    ASKED = 1
-    CLIENT = 2
-    BACKEND = 4
+    ASKED: Final = 1
+    CLIENT: Final = 2
+    BACKEND: Final = 4
 
 
 class Session(Served):
@@ -79,7 +78,7 @@ class Session(Served):
 
     # fmt: off
     __slots__ = (
-        "_alarm", "_body_began", "_body_size", "_chatter", "_closing", "_due", "_ending", "_eof", "_helo", "_holds",
+        "_alarm", "_body_began", "_body_size", "_chatter", "_client", "_closing", "_due", "_ending", "_eof", "_holds",
         "_id", "_leaving", "_loop", "_machine", "_post", "_refused", "_spoilt", "_transaction",
     )
     # fmt: on
@@ -88,7 +87,7 @@ class Session(Served):
         super().__init__(listener)
         self._post = post
         self._loop = post.loop
-        self._id = ""
+        self._id = self._client = ""
         self._holds = 0
         self._due = b""  # answers to a pipelined group go out together (RFC 2920 §3.2)
         self._transaction: Transaction | None = None
@@ -108,6 +107,7 @@ class Session(Served):
         """Greet."""
         post, transport = self._post, sure(self.transport)
         self._id = post.next_id()
+        self._client = str(self.peer)
         self._machine = ServerMachine(post.announced(), post.limits, collect=False)
         self._alarm = Alarm(self._loop, self._too_slow)
         transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
@@ -256,7 +256,7 @@ class Session(Served):
                 self._sender(),
                 self._post.name,
                 [bracketed(rcpt.path) for rcpt in self._machine.recipients],
-                self._post.clock(),
+                self._post.date(),
                 extended=hello is not None and hello.verb is Verb.EHLO,
             )
             self._body_began = self._loop.time()
@@ -403,14 +403,14 @@ class Session(Served):
 
     # --- holding back ---
 
-    def _hold(self, why: _Hold) -> None:
+    def _hold(self, why: int) -> None:
         if self._closing:
             return
         if not self._holds and self.transport is not None:
             self.transport.pause_reading()
         self._holds |= why
 
-    def _release(self, why: _Hold) -> None:
+    def _release(self, why: int) -> None:
         if not self._holds & why:
             return
         self._holds &= ~why
@@ -444,7 +444,7 @@ class Session(Served):
             "rcpt",
             {
                 "session": self._id,
-                "client": str(self.peer),
+                "client": self._client,
                 "helo": hello.name if hello else "",
                 "from": readable(mail.path) if mail else "",
                 "to": readable(path),
@@ -459,13 +459,18 @@ class Session(Served):
         _Ending(self).note(self, outcome, reply, why)
 
     def _note_session(self, rule: str, why: str) -> None:
-        fields = {"session": self._id, "client": str(self.peer), "action": "sent away", "rule": rule, "why": why}
+        fields = {"session": self._id, "client": self._client, "action": "sent away", "rule": rule, "why": why}
         self._post.log.note("session", fields)
 
     @property
     def id(self) -> str:
         """As it stands in the log and in the Received line."""
         return self._id
+
+    @property
+    def client(self) -> str:
+        """The client's address."""
+        return self._client
 
 
 class _Ending:
@@ -485,7 +490,7 @@ class _Ending:
             "message",
             {
                 "session": session.id,
-                "client": str(session.peer),
+                "client": session.client,
                 "from": self._from,
                 "recipients": self._recipients,
                 "size": self._size,

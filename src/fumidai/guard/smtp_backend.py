@@ -60,16 +60,19 @@ def unknown(detail: str) -> Answer:
 def answer_of(reply: Reply) -> Answer:
     """The server's word as the client gets it; 421, which is about our connection, becomes 451."""
     enhanced, code = reply.enhanced, reply.code
-    lines = [line.decode("latin-1") for line in reply.lines[:_LINES]]
-    if enhanced:
-        lines = [line.removeprefix(enhanced).removeprefix(" ") for line in lines]
-    text = "\n".join("".join(c if c.isprintable() else "?" for c in line)[:_WIDTH] for line in lines)
+    text = "\n".join(_clean(line.decode("latin-1"), enhanced) for line in reply.lines[:_LINES])
     detail = ""
     if code == 421:
         code, detail = 451, "the backend said 421"
     if not enhanced.startswith(str(code // 100)):
         enhanced = f"{code // 100}.0.0"
     return Answer(Fate.ANSWERED, code, text, enhanced, detail)
+
+
+def _clean(line: str, enhanced: str) -> str:
+    """One line of a reply, without its enhanced code and what could do something."""
+    line = line.removeprefix(enhanced).removeprefix(" ")[:_WIDTH]
+    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
 
 
 class SmtpBackend:

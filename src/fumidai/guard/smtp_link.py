@@ -23,6 +23,8 @@ from fumidai.smtp.reply import Reply
 
 #: Octets that may wait for the server before the client is no longer read.
 _SEND_HIGH_WATER = 64 * 1024
+#: Octets of a body from which they are sent at once.
+_PIECE = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +109,20 @@ class Link(asyncio.Protocol):
         self._alarm.set(self._times.answer)
 
     def write_body(self, data: bytes) -> bool:
-        """Send a piece of a body, stuffed already; False: the server takes less than it is sent."""
-        self._write(data)
+        """Send a piece of a body, stuffed already; False: the server takes less than it is sent.
+
+        Small pieces are kept until more comes, so that a small message is one write with its dot.
+        """
+        self._due += data
+        if len(self._due) >= _PIECE:
+            due, self._due = self._due, b""
+            self._write(due)
         return not self.clogged
 
     def end_body(self, end: bytes) -> None:
-        """Send the dot."""
-        self._write(self._machine.message(end))
+        """Send what is left, and the dot."""
+        due, self._due = self._due, b""
+        self._write(due + self._machine.message(end))
         self._alarm.set(self._times.end)
 
     def give_back(self) -> None:

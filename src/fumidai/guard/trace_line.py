@@ -9,7 +9,6 @@ Limits: the recipient is named only where there is one, so that nobody learns of
 from __future__ import annotations
 
 import re
-from email.utils import formatdate
 from typing import Final
 
 from fumidai.guard.backend import Sender
@@ -20,13 +19,13 @@ _NOT_IN_A_PATH: Final = re.compile(r"[^A-Za-z0-9.!#$%&'*+/=?^_`{|}~@:\[\]-]")
 _MOST: Final = 255
 
 
-def received_line(sender: Sender, by: str, recipients: list[bytes], now: float, *, extended: bool = True) -> bytes:
+def received_line(sender: Sender, by: str, recipients: list[bytes], date: str, *, extended: bool = True) -> bytes:
     """The line, folded, with its CR LF (RFC 5321 §4.4).
 
     Args:
         by: our own name.
         recipients: forward-paths that were taken, brackets included.
-        now: seconds since the epoch.
+        date: now, as RFC 5322 writes it.
         extended: it began with EHLO.
     """
     address = f"[{sender.client}]" if sender.client.version == 4 else f"[IPv6:{sender.client}]"
@@ -38,4 +37,4 @@ def received_line(sender: Sender, by: str, recipients: list[bytes], now: float, 
         path = recipients[0].decode("ascii", "replace").removeprefix("<").removesuffix(">")
         whom = f"\r\n\tfor <{_NOT_IN_A_PATH.sub('?', path)[:_MOST]}>"
     head = f"Received: from {helo} ({address})\r\n\tby {by} (Fumidai guard) with {protocol} id {sender.session}"
-    return f"{head}{whom};\r\n\t{formatdate(now, localtime=True)}\r\n".encode("ascii", "replace")
+    return f"{head}{whom};\r\n\t{date}\r\n".encode("ascii", "replace")

@@ -118,6 +118,8 @@ def write_reply(code: int, text: str, enhanced: str = "") -> bytes:
     """
     head = f"{enhanced} ".encode() if enhanced else b""
     width = _WIDTH - len(head)
+    if len(text) <= width and text.isascii() and text.isprintable():
+        return b"%03d %b%b\r\n" % (code, head, text.encode())
     lines: list[bytes] = []
     for line in text.split("\n"):
         plain = "".join("?" if ord(char) < 32 or 127 <= ord(char) < 160 else char for char in line)
