@@ -159,7 +159,7 @@ def confirm_public(
     shown = ", ".join(dict.fromkeys(spec.text for spec in order.targets))
     if sys.stdin.isatty() and sys.stderr.isatty():
         question = say(
-            N_("Test {targets} ({count} public addresses)? Only test hosts you are responsible for."),
+            N_("Test {targets}? Public addresses: {count}. Only test hosts you are responsible for."),
             targets=show(shown),
             count=len(public),
         )

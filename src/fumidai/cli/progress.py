@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fumidai.battery.attempt import Attempt, ControlKind
@@ -21,6 +22,7 @@ from fumidai.evidence.proof import Arrival, Proof, ProofKind
 from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Record
 from fumidai.judge.rows import control_rows
+from fumidai.policy.request import Action
 from fumidai.report.glyphs import Glyphs
 from fumidai.report.progress import (
     ProgressState,
@@ -33,7 +35,10 @@ from fumidai.report.progress import (
     waiting_line,
 )
 from fumidai.report.voice import Voice
+from fumidai.report.width import cells
 from fumidai.tester.interview import Questions
+from fumidai.texts import N_
+from fumidai.trial.hosts import Host
 
 #: Seconds between two drawings of the bar.
 _REDRAW = 0.1
@@ -56,8 +61,19 @@ class Progress:
     _barred: bool = False
     _total: int = 0
     _words: dict[int, Word] = field(default_factory=dict)
+    _allowed: set[int] = field(default_factory=set)
     _controlled: set[int] = field(default_factory=set)
     _window: float = 0.0
+
+    def connecting(self, hosts: Sequence[Host]) -> None:
+        """Say whom we wait for, until somebody answers: a server may take a minute before it greets."""
+        where = self.voice.listed([host.name for host in hosts[:3]] + ["..."] * (len(hosts) > 3))
+        self._raw(self._clipped(self.voice.say(N_("Connecting to {where} ..."), where=where)))
+        self._barred = True
+
+    def say(self, text: str) -> None:
+        """Write something above the bar."""
+        self._above(text.split("\n"))
 
     def asking(self, record: Record, questions: Questions) -> None:
         """Say who is asked."""
@@ -79,6 +95,8 @@ class Progress:
         if attempt.control is not None:
             self._controls(record)
             return
+        if attempt.expected.action is Action.PERMIT and outcome.word is Word.ACCEPTED:
+            self._allowed.add(attempt.number)
         self._words[attempt.number] = outcome.word
         if self.rows:
             done, name = len(self._words), attempt.test.id
@@ -134,8 +152,13 @@ class Progress:
             return
         self._drawn = now
         pace = (now - self._began) / done if done else 0.0
-        left = pace * (self._total - done) if done >= 5 else None
-        state = ProgressState(done, self._total, Counter(self._words.values()), left)
+        left = pace * (self._total - done) if 5 <= done < self._total else None
+        state = ProgressState(
+            done,
+            self._total,
+            Counter(word for number, word in self._words.items() if number not in self._allowed),
+            left,
+        )
         line = progress_line(state, self.voice, glyphs=self.glyphs, width=self.screen.width - 1)
         self._raw(f"\r\x1b[K{line}")
         self._barred = True
@@ -145,6 +168,10 @@ class Progress:
         clear = "\r\x1b[K" if self._barred else ""
         self._raw(clear + "".join(f"{line}\n" for line in lines))
         self._barred = False
+
+    def _clipped(self, line: str) -> str:
+        """One line that can be written over."""
+        return line if cells(line) < self.screen.width else ""
 
     def _raw(self, text: str) -> None:
         self.screen.write(text, ended=False)

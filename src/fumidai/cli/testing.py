@@ -42,8 +42,6 @@ from fumidai.trial.run import RunName, Trial, new_run_name
 from fumidai.trial.scene import read_scene
 from fumidai.trial.whole import Earlier, carry_out, finish
 
-#: Exit code of a run that was broken off before anything was known.
-INTERRUPTED = 3
 #: Options that describe how the result is printed, and are not kept with the run.
 _NOT_KEPT = frozenset({"format_", "output", "verbose", "quiet", "debug", "fail_on", "exit_zero", "resume", "yes"})
 
@@ -75,7 +73,7 @@ def run_test(given: Mapping[str, Any], parameters: Sequence[click.Parameter]) ->
     with RunFolder.create(name.id) as folder:
         try:
             return _carry_out(order, name, folder, given, wanted, None)
-        except (FumidaiError, click.Abort):
+        except (FumidaiError, click.Abort, KeyboardInterrupt):
             folder.discard_if_empty()
             raise
 
@@ -131,6 +129,7 @@ def _carry_out(
     glyphs = choose_glyphs(screen.encodable, ambiguous_is_wide=language() == "ja")
     progress = Progress(screen, voice, glyphs, rows=bool(wanted.verbose))
     shown = screen.terminal and not wanted.quiet
+    tell = progress.say if shown else screen.write
     begun: list[Trial] = []
 
     def confirm(trial: Trial) -> None:
@@ -140,24 +139,26 @@ def _carry_out(
         confirm_public(order, addresses, [host.name for host in trial.hosts], yes=bool(given["yes"]))
         if not order.sending and not wanted.quiet:
             screen.write(asking_line(voice))
+        if shown:
+            progress.connecting(trial.hosts)
+        # From here on Ctrl-C keeps what is seen; before, there was nothing, and it simply ended the program.
         begun.append(trial)
+        _catch_signals(trial.stop, at_once, tell)
 
     def at_once() -> int:
-        return _break_off(begun[0] if begun else None, folder, wanted)
+        return _break_off(begun[0], folder, wanted)
 
     async def whole() -> RunResult:
-        stop = asyncio.Event()
-        _catch_signals(stop, at_once)
         listeners = (progress,) if shown else ()
         return await carry_out(
             order,
             name,
             folder,
             listeners,
-            stop,
+            asyncio.Event(),
             confirm=confirm,
-            warn=_warn,
-            trouble=lambda error: screen.write(error_text(error)),
+            warn=lambda lead: tell(_warning(lead)),
+            trouble=lambda error: tell(error_text(error)),
             earlier=earlier,
         )
 
@@ -171,7 +172,7 @@ def _carry_out(
     return code
 
 
-def _catch_signals(stop: asyncio.Event, at_once: Callable[[], int]) -> None:
+def _catch_signals(stop: asyncio.Event, at_once: Callable[[], int], tell: Callable[[str], None]) -> None:
     """The first interrupt stops the run, the second the program."""
     loop = asyncio.get_running_loop()
 
@@ -179,30 +180,27 @@ def _catch_signals(stop: asyncio.Event, at_once: Callable[[], int]) -> None:
         if stop.is_set():
             os._exit(at_once())
         stop.set()
-        complaints().write(say(N_("Stopping; what is there is kept (once more to stop at once).")))
+        tell(say(N_("Stopping; what is there is kept (once more to stop at once).")))
 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, interrupted)
 
 
-def _break_off(trial: Trial | None, folder: RunFolder, wanted: Wanted) -> int:
+def _break_off(trial: Trial, folder: RunFolder, wanted: Wanted) -> int:
     """Write down and say in one line what is known at this moment; the exit code (2 where it is open already)."""
-    if trial is None:
-        folder.discard_if_empty()
-        return INTERRUPTED
     result = finish(trial, folder)
     return deliver(result, replace(wanted, format="text", files=(), quiet=True))
 
 
-def _warn(lead: Lead) -> None:
+def _warning(lead: Lead) -> str:
     """Nobody could see whether the proof domain leads here."""
-    complaints().write(
-        say(
-            N_("Warning: whether the proof domain leads to this sink can't be seen from here ({host}: {why})."),
-            host=show(lead.host or "?"),
-            why=show(lead.text),
-        )
+    warning = say(
+        N_("Warning: whether the proof domain leads to this sink can't be seen from here ({host}: {why})."),
+        host=show(lead.host or "?"),
+        why=show(lead.text),
     )
+    mend = say(N_("If nothing arrives, see from outside whether port 25 at that name reaches this machine."))
+    return f"{warning}\n  {mend}"
 
 
 def _last_words(result: RunResult, order: Order, voice: Voice, folder: RunFolder, wanted: Wanted) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -321,7 +322,8 @@ def _failure(problem: OSError, address: IpAddress, source: IpAddress | None) -> 
     doubtful = kind is ConnectKind.UNREACHABLE or problem.errno == errno.EADDRNOTAVAIL
     if doubtful and not has_route(address, source):
         kind = ConnectKind.NO_ROUTE
-    return ConnectFailure(kind, problem.strerror or str(problem))
+    # asyncio puts its own words ("Connect call failed") and the bare socket address into the error's text.
+    return ConnectFailure(kind, os.strerror(problem.errno) if problem.errno else str(problem))
 
 
 def _socket_address(address: IpAddress, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
