@@ -24,6 +24,9 @@ from fumidai.tester.interview import Interview
 
 #: Seconds after the last first asking at which a temporary refusal is asked again, where no time was hinted.
 RETRIES = (60.0, 360.0)
+#: Times that is asked again at most. Where times are hinted at there may be more than two: a row with two recipients
+#: behind a greylist is put off once for each.
+ROUNDS = 4
 #: The port on which TLS begins at once (RFC 8314 §3.3).
 IMPLICIT_TLS_PORT = 465
 
@@ -76,8 +79,8 @@ class AddressRun:
         """Ask everything once, then what was put off."""
         for port in self.asked.ports:
             await self._ask_port(port)
-        for wait in RETRIES:
-            if not await self._ask_again(wait):
+        for number in range(ROUNDS):
+            if not await self._ask_again(RETRIES[number] if number < len(RETRIES) else None):
                 break
 
     async def _ask_port(self, port: int) -> None:
@@ -122,22 +125,32 @@ class AddressRun:
         finally:
             interview.baseline_known.set()
 
-    async def _ask_again(self, after: float) -> bool:
-        """Wait and ask again what was put off; False where nothing was, or no time is left for it."""
+    async def _ask_again(self, after: float | None) -> bool:
+        """Wait and ask again what was put off; False where nothing was, or no time is left for it.
+
+        Args:
+            after: seconds after the last first asking for what was put off without a time; None: no more.
+        """
         waiting = [interview for interview in self.interviews if interview.deferred]
         if not waiting or self.stop.is_set():
             return False
-        hints = [hint for interview in waiting for _, hint in interview.deferred if hint is not None]
-        hinted = all(hint is not None for interview in waiting for _, hint in interview.deferred)
-        last = max(interview.last_first_asking for interview in waiting)
-        due = time.monotonic() + max(hints) + 1.0 if hinted else last + max([after, *hints])
-        if due >= self.deadline:
+        due = self._due(waiting, after)
+        if due is None:
             return False
         await self._sleep_until(due)
         for interview in waiting:
             if not self.stop.is_set():
                 await interview.again()
         return True
+
+    def _due(self, waiting: Sequence[Interview], after: float | None) -> float | None:
+        """When to ask all of them together: the latest of their times that lies before the end."""
+        hints = [hint for interview in waiting for _, hint in interview.deferred]
+        told = [hint for hint in hints if hint is not None]
+        dues = [time.monotonic() + max(told) + 1.0] if told else []
+        if len(told) < len(hints) and after is not None:
+            dues.append(max(interview.last_first_asking for interview in waiting) + after)
+        return max((due for due in dues if due < self.deadline), default=None)
 
     async def _sleep_until(self, due: float) -> None:
         with suppress(TimeoutError):
