@@ -79,7 +79,6 @@ class GuardSettings:
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
             a body has to come with, after five minutes.
         grace: time to end what is being sent when the service stops.
-        workers: processes.
     """
 
     listen: tuple[Place_, ...] = ()
@@ -97,7 +96,6 @@ class GuardSettings:
     body_time: float = 180.0
     least_rate: float = 500.0
     grace: float = 30.0
-    workers: int = 1
 
 
 #: Whole numbers, with the least and the most that can be meant.
@@ -113,7 +111,6 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),
     "grace": (0, 600),
-    "workers": (1, 256),
 }
 _KNOWN: Final = [one.name for one in fields(GuardSettings)]
 
