@@ -160,13 +160,13 @@ def _listen(value: object, place: Place, source: Source) -> tuple[Place_, ...]:
 
 
 def _listen_place(value: object, place: Place, source: Source) -> Place_:
-    host, _, port = str(value).rpartition(":")
+    host, colon, port = str(value).rpartition(":")
     try:
         number = int(port)
         address = ip_address(host.removeprefix("[").removesuffix("]")) if host else None
     except ValueError:
         number, address = -1, None
-    if not (isinstance(value, str) and 0 <= number < 65536):
+    if not (isinstance(value, str) and colon and 0 <= number < 65536):
         raise source.error(
             place,
             N_("{value} is no address to listen on."),
