@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -74,17 +73,21 @@ class Runner:
         (folder / "pol.toml").write_text(POLICY)
 
     def __call__(
-        self, *words: object, stdin: str = "", env: Mapping[str, str | None] | None = None, **more: Any
+        self,
+        *words: object,
+        stdin: str = "",
+        env: Mapping[str, str | None] | None = None,
+        under: Sequence[str] = (),
     ) -> Done:
+        """Run it to its end; ``under`` is a command that runs it."""
         done = subprocess.run(
-            self.command(words),
+            [*under, *self.command(words)],
             cwd=self.folder,
             env=self.env(env),
             input=stdin.encode(),
             capture_output=True,
             timeout=60,
             check=False,
-            **more,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

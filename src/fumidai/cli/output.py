@@ -65,7 +65,9 @@ def code_of(result: RunResult, wanted: Wanted) -> int:
         return 0
     if wanted.fail_on:
         bad = _BADNESS[_BADNESS.index(Verdict(wanted.fail_on)) :]
-        return code if any(verdict in bad for verdict in result.verdicts.values()) else 0
+        # Who wants to hear of what could not be told wants to hear of a host that could not be reached.
+        met = {Verdict.INCONCLUSIVE if one is Verdict.UNREACHABLE else one for one in result.verdicts.values()}
+        return code if met.intersection(bad) else 0
     return code
 
 
