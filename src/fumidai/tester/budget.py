@@ -116,8 +116,10 @@ class Budget:
             self.syntax = max(1, min(self.syntax, spent.syntax))
             return
         # Fewer than another session bore can't have been too many: then it was the row itself that it was cut for.
-        self.errors = max(1, self.borne.errors, min(self.errors, spent.errors))
-        self.resets = max(1, self.borne.resets, min(self.resets, spent.resets))
+        if spent.errors > self.borne.errors:
+            self.errors = min(self.errors, spent.errors)
+        if spent.resets > self.borne.resets:
+            self.resets = min(self.resets, spent.resets)
 
     def ended_in_peace(self) -> None:
         """A session had its answers: one more may run beside it; once one was turned away, only after several."""
