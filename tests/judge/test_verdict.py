@@ -260,6 +260,22 @@ def test_a_vague_no_to_the_message_is_read_beside_what_its_own_users_get(
     assert verdict(record).verdict is verdict_is
 
 
+@pytest.mark.parametrize(
+    ("decoy_taken", "sending", "verdict_is"),
+    [(True, True, Verdict.CLOSED), (False, True, Verdict.INCONCLUSIVE), (True, False, Verdict.INCONCLUSIVE)],
+)
+def test_a_row_beside_a_mailbox_nobody_named_can_be_settled_by_no_message(
+    decoy_taken: bool, sending: bool, verdict_is: Verdict
+) -> None:
+    record = new_record(tests=("plain-foreign", "lex-two-angles"), sending=sending)
+    take(record, "lex-two-angles")
+    add_decoy(record, "lex-two-angles", taken=decoy_taken)
+    entry = verdict(record)
+    assert entry.verdict is verdict_is
+    apart = [row.outcome.reason for row in entry.tests if row.word is Word.NOT_APPLICABLE]
+    assert apart == ([Reason.NO_LOCAL_USER] if verdict_is is Verdict.CLOSED else [])
+
+
 def test_inside_and_undeclared_is_a_trusted_vantage_even_where_it_delivers() -> None:
     record = new_record()
     inside = Vantage(ip_address("10.0.0.7"), ip_address("10.0.0.25"))

@@ -180,10 +180,10 @@ def _may_send(test: RelayTest, stage: _Stage) -> bool:
     announced = used_words(test) & _ANNOUNCED
     if any(stage.words[name] not in stage.own for name in announced):
         return False
-    return bool(stage.ground.local_user) or not _writes_to_known(test)
+    return bool(stage.ground.local_user) or not writes_to_known(test)
 
 
-def _writes_to_known(test: RelayTest) -> bool:
+def writes_to_known(test: RelayTest) -> bool:
     """True where the decisive transaction also names a mailbox of the target's."""
     said = [step.say for step in test.script if step.local]
     return any("{known}" in text for text in (*said, test.rcpt_to))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fumidai.battery.attempt import Attempt, Inapplicable
+from fumidai.battery.expand import writes_to_known
 from fumidai.battery.row import RowClass, StepKind
 from fumidai.dialects.wording import blames_the_words
 from fumidai.evidence.outcome import Outcome, Reason, Stage, Word
@@ -81,6 +82,8 @@ def _weigh(
         )
     decoy = record.decoys.get(attempt.number)
     decoy_outcome = record.outcomes.get(decoy.number) if decoy is not None else None
+    if _needs_a_local_user(record, attempt, outcome, decoy_outcome):
+        outcome = replace(outcome, word=Word.NOT_APPLICABLE, reason=Reason.NO_LOCAL_USER)
     if arrivals:
         holes = any(_is_hole(attempt, proof, decide) for proof in arrivals)
         standing = Standing.HOLE if holes else Standing.ALLOWED
@@ -113,6 +116,18 @@ def _taken(attempt: Attempt, outcome: Outcome, decoy: Outcome | None) -> Standin
     if outcome.completed and decoy is not None and decoy.word is Word.ACCEPTED:
         return Standing.MAILBOX
     return Standing.UNSETTLED
+
+
+def _needs_a_local_user(record: Record, attempt: Attempt, outcome: Outcome, decoy: Outcome | None) -> bool:
+    """Only a message could settle this row, and it would be written to a mailbox that nobody named.
+
+    The row names a mailbox of the target's beside the foreign one. A server that takes the first and drops the rest
+    says the same to the row and to its decoy, whose foreign part nobody can have.
+    """
+    ground = record.ground
+    asked = ground is not None and ground.sending and not ground.local_user and writes_to_known(attempt.test)
+    as_its_decoy = decoy is not None and decoy.word is Word.ACCEPTED
+    return asked and as_its_decoy and outcome.word is Word.ACCEPTED and not outcome.completed
 
 
 def _is_hole(attempt: Attempt, proof: Proof, decide: Decide) -> bool:
