@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -34,6 +34,8 @@ GRACE: Final = 1.0
 #: That wait is as many times the quickest answer of the session, but never shorter than this many seconds.
 GRACE_TIMES: Final = 3.0
 LEAST_GRACE: Final = 0.25
+#: Seconds to wait for an answer to what was said before the greeting; taken late, it would pass for the next one's.
+EARLY_GRACE: Final = 3.0
 #: Seconds of silence before a refusal that are meant as a punishment, not needed for an answer.
 PUNISHMENT: Final = 2.0
 #: So many times longer than the one before is a punishment that grows (Courier doubles it, from 8 s).
@@ -164,8 +166,7 @@ class Dialogue:
 
     async def early_answer(self) -> Reply | Lost:
         """What was said to the bytes before the greeting, if anything comes within a moment."""
-        if not self._answers:
-            await self._receive(GRACE, silence_is_loss=False)
+        await self._linger(EARLY_GRACE, lambda: bool(self._answers))
         return self._answers.pop(0) if self._answers else Lost(LossKind.NOT_GIVEN)
 
     def note(self, text: str) -> None:
@@ -205,8 +206,20 @@ class Dialogue:
         return self._loss() if fewest else Lost(LossKind.NOT_GIVEN)
 
     async def _maybe_more(self) -> None:
-        if self._lost is None and not self._surplus:
-            await self._receive(self._grace, silence_is_loss=False)
+        await self._linger(self._grace, lambda: bool(self._surplus))
+
+    async def in_step(self) -> bool:
+        """Does nothing more come? An answer too many means that each was taken for the one after it."""
+        await self._linger(self._grace, lambda: self.confused)
+        return not self.confused
+
+    async def _linger(self, seconds: float, arrived: Callable[[], bool]) -> None:
+        """Wait for a reply that need not come, to its end once it has begun."""
+        while self._lost is None and not arrived():
+            known = self.connection.bytes_in
+            await self._receive(seconds, silence_is_loss=False)
+            if self.connection.bytes_in == known:
+                return
 
     @property
     def _grace(self) -> float:

@@ -130,6 +130,8 @@ async def ask_alone(course: Course, attempt: Attempt, head: Letterhead, reopen: 
         reading = await _say(course, attempt, steps, head, reopen)
         if reading is not None:
             return reading
+    if _answers_may_shift(attempt) and not course.completed and not await course.session.dialogue.in_step():
+        return read_loss(attempt, course.stage, course.session.number, Reason.PROTOCOL)
     return _taken(course.session, attempt, course)
 
 
@@ -276,6 +278,11 @@ def _setup_refused(session: Session, attempt: Attempt, reply: Reply, kind: StepK
 
 def _lost(session: Session, attempt: Attempt, stage: Stage, lost: Lost) -> Reading:
     return read_loss(attempt, stage, session.number, _LOSS_REASONS[lost.kind], partial=lost.partial)
+
+
+def _answers_may_shift(attempt: Attempt) -> bool:
+    """Some step may draw more or fewer answers than are waited for, so that a yes may belong to the step before."""
+    return bool(attempt.early) or any(step.lines > 1 or step.answers[0] != step.answers[1] for step in attempt.script)
 
 
 def _taken(session: Session, attempt: Attempt, course: Course) -> Reading:
