@@ -111,6 +111,8 @@ class RunResult:
         interrupted: stopped by hand before everything was asked.
         window_closed: seconds since the epoch at which the proof window ended (0: there was none).
         findings: findings that belong to no one endpoint.
+        left_out: addresses of a target that were not asked because only the other family was wanted.
+        silent: places (address and port) of a target that refused the connection while others answered.
     """
 
     id: str
@@ -127,3 +129,5 @@ class RunResult:
     interrupted: bool = False
     window_closed: float = 0.0
     findings: tuple[Finding, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    silent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

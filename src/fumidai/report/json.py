@@ -13,7 +13,7 @@ rest counted. A non-finite number can't occur in a result and would raise `Value
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -89,7 +89,13 @@ def _document(
         "verdicts": {show(target): each.value for target, each in verdicts.items()},
         "targets": entries,
         "findings": [_finding(finding) for finding in result.findings],
+        "left_out": _places(result.left_out, verdicts),
+        "silent": _places(result.silent, verdicts),
     }
+
+
+def _places(places: Mapping[str, Iterable[str]], targets: Iterable[str]) -> dict[str, list[str]]:
+    return {show(target): [show(place) for place in places[target]] for target in targets if target in places}
 
 
 def _entry(entry: Entry, until: float) -> Json:

@@ -195,7 +195,7 @@ def _block(target: Target, result: RunResult, cures: Sequence[CureText], page: P
         _evidence(target, result, page, amount),
         _findings(target, result, page, amount),
         _cures(target, cures, page, amount),
-        _limits(target, page, amount),
+        _limits(target, result, page, amount),
     ]
     return list(chain.from_iterable([*part, Line()] for part in parts if part))
 
@@ -297,8 +297,13 @@ def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount
     return cure_lines(kept, page.voice, page.width, commands=amount.commands, again=again)
 
 
-def _limits(target: Target, page: Page, amount: Amount) -> list[Line]:
-    texts = untold_lines(target.entries, page.voice)
+def _limits(target: Target, result: RunResult, page: Page, amount: Amount) -> list[Line]:
+    voice, texts = page.voice, []
+    if out := result.left_out.get(target.name):
+        texts.append(voice.say(N_("Left out by -4 or -6: {addresses}."), addresses=voice.listed(out)))
+    if silent := result.silent.get(target.name):
+        texts.append(voice.say(N_("Nobody listens there, so not asked: {places}."), places=voice.listed(silent)))
+    texts += untold_lines(target.entries, voice)
     for entry in target.entries:
         said = _SAID_BY_VERDICT.get(entry.verdict_reason, frozenset())
         infos = [each for each in entry.findings if each.severity is Severity.INFO and each.id not in said]

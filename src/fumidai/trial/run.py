@@ -186,6 +186,7 @@ class Trial:
             waited=self.waited,
             window_closed=time.time() if self.waited else 0.0,
             interrupted=self.stop.is_set(),
+            left_out={host.target: tuple(map(str, host.skipped)) for host in self.hosts if host.skipped},
         )
 
     def result(self, folder: str) -> RunResult:

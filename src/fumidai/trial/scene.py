@@ -55,6 +55,7 @@ class Scene:
         domains: from ``--domain``.
         settings: the options of the command, for going on later.
         places: by address.
+        left_out: see ``RunResult``.
         verdict: what it came to when it was last judged, for lists; "" where it was not.
     """
 
@@ -73,6 +74,7 @@ class Scene:
     waited: float = 0.0
     window_closed: float = 0.0
     interrupted: bool = False
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verdict: str = ""
 
     @property
@@ -107,6 +109,7 @@ class Scene:
             "policy": {"file": self.policy_file, "text": self.policy_text, "domains": list(self.domains)},
             "settings": dict(self.settings),
             "places": places,
+            "left_out": {target: list(addresses) for target, addresses in self.left_out.items()},
             "verdict": self.verdict,
         }
 
@@ -140,6 +143,7 @@ def read_scene(header: Mapping[str, Any], folder: str) -> Scene:
             waited=float(header["waited"]),
             window_closed=float(header["window_closed"]),
             interrupted=bool(header["interrupted"]),
+            left_out={str(target): tuple(map(str, out)) for target, out in header.get("left_out", {}).items()},
             verdict=str(header.get("verdict", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -156,7 +160,8 @@ def policy_at(policy: Policy, address: Address, names: Iterable[str]) -> Policy:
 def conclude(scene: Scene, records: Sequence[Record], proofs: Sequence[Proof], folder: str) -> RunResult:
     """Judge everything as it stands."""
     policy = scene.policy()
-    entries = tuple(_judge(scene, policy, record, proofs) for record in judged(records))
+    chosen = judged(records)
+    entries = tuple(_judge(scene, policy, record, proofs) for record in chosen)
     verdicts = {
         target: worst(entry.verdict for entry in entries if entry.endpoint.target == target)
         for target in dict.fromkeys(scene.targets)
@@ -175,7 +180,20 @@ def conclude(scene: Scene, records: Sequence[Record], proofs: Sequence[Proof], f
         folder=folder,
         interrupted=scene.interrupted,
         window_closed=scene.window_closed,
+        left_out=scene.left_out,
+        silent=_silent(records, chosen),
     )
+
+
+def _silent(records: Sequence[Record], chosen: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    """Where connections were refused and that is no verdict, by target."""
+    known = {id(record) for record in chosen}
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if id(record) not in known:
+            place = str(record.endpoint).partition("/")[0]
+            found.setdefault(record.endpoint.target, []).append(place)
+    return {target: tuple(dict.fromkeys(places)) for target, places in found.items()}
 
 
 def judged(records: Sequence[Record]) -> list[Record]:
