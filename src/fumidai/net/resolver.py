@@ -113,7 +113,12 @@ class Resolver:
         return Addresses(found, four.failed or six.failed, four.text or six.text)
 
     async def mx(self, name: str) -> Exchangers:
-        """The mail exchangers of a domain; empty where it has none (its address then counts, RFC 5321 §5.1)."""
+        """The mail exchangers of a domain; empty where it has none (its address then counts, RFC 5321 §5.1).
+
+        Nobody is asked about a literal, or about a name below localhost (RFC 6761 §6.3).
+        """
+        if as_address(name) is not None or _is_localhost(name):
+            return Exchangers()
         if as_address(name) is not None:
             return Exchangers()
         answer = await self._ask(name, "MX")
@@ -185,7 +190,7 @@ class Resolver:
     def _fixed_addresses(self, name: str) -> tuple[IpAddress, ...]:
         wanted = name.rstrip(".").lower()
         found = [address for address, names in self._fixed() if wanted in names]
-        if not found and (wanted == "localhost" or wanted.endswith(".localhost")):
+        if not found and _is_localhost(name):
             return _LOOPBACK
         return tuple(sorted(dict.fromkeys(found), key=lambda address: address.version))
 
@@ -211,6 +216,11 @@ class _Answer:
     texts: tuple[str, ...] = ()
     failed: bool = False
     text: str = ""
+
+
+def _is_localhost(name: str) -> bool:
+    bare = name.rstrip(".").lower()
+    return bare == "localhost" or bare.endswith(".localhost")
 
 
 def as_address(text: str) -> IpAddress | None:

@@ -31,6 +31,7 @@ from fumidai.evidence.proof import Arrival, Proof
 from fumidai.evidence.result import RunResult
 from fumidai.evidence.token import RUN_BYTES, run_mark
 from fumidai.judge.record import Failure, Record
+from fumidai.net.clock import Clock
 from fumidai.net.resolver import Resolver
 from fumidai.net.route import source_towards
 from fumidai.policy.decide import decide
@@ -79,6 +80,7 @@ class Trial:
         order: what is wanted; ``listener``: who hears of it.
         stop: set it to end the run with what is there.
         sink_places: (address, port) of our own sink's sockets.
+        clock: which nobody sets while we run.
         addresses: all that was asked, one for each address of each host.
         places: what the DNS says of each address.
         unknown: targets that can't be found, while others can.
@@ -97,16 +99,17 @@ class Trial:
     unknown: list[TargetError] = field(default_factory=list)
     addresses: list[AddressRun] = field(default_factory=list)
     unroutable: list[Record] = field(default_factory=list)
-    started: float = field(default_factory=time.time)
+    clock: Clock = field(default_factory=Clock)
+    started: float = field(init=False)
     waited: float = 0.0
     places: dict[Address, Place] = field(default_factory=dict)
     known: dict[tuple[Endpoint, str], Record] = field(default_factory=dict)
     _by_number: dict[int, Attempt] = field(default_factory=dict)
-    # Durations are told by a clock that nobody sets; an earlier part of the run adds its own.
-    _began: float = field(default_factory=time.monotonic)
+    # An earlier part of the run adds its own seconds.
     _before: float = 0.0
 
     def __post_init__(self) -> None:
+        self.started = self.clock.now()
         self.numbers = Numbers(self.order.key, self.name.raw)
         self.proofs = Proofs(self.order.key, self.name.raw, self._proven, self.listener.arrived)
 
@@ -182,9 +185,9 @@ class Trial:
             domains=order.extra_domains,
             settings=order.settings,
             places=self.places,
-            seconds=self._before + time.monotonic() - self._began,
+            seconds=self._before + self.clock.seconds(),
             waited=self.waited,
-            window_closed=time.time() if self.waited else 0.0,
+            window_closed=self.clock.now() if self.waited else 0.0,
             interrupted=self.stop.is_set(),
             left_out={host.target: tuple(map(str, host.skipped)) for host in self.hosts if host.skipped},
         )
@@ -333,4 +336,4 @@ class Trial:
         self.listener.proven(proof, self._by_number.get(proof.attempt))
 
     def _tell_waiting(self, promises: int, left: float) -> None:
-        self.listener.waiting(promises, time.time() + left)
+        self.listener.waiting(promises, self.clock.now() + left)
