@@ -11,10 +11,12 @@ Limits: everything is 127.0.0.1, so a run needs a policy file to be believed (a 
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
@@ -105,8 +107,9 @@ class Street:
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as plug:
-        plug.bind(("127.0.0.1", 0))
-        port: int = plug.getsockname()[1]
-        return port
+    """A port of loopback that is free now, and not of those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(10_240, 16_000)
+        with socket.socket() as plug, suppress(OSError):
+            plug.bind(("127.0.0.1", port))
+            return port
