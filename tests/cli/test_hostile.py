@@ -99,7 +99,9 @@ def test_an_address_that_was_left_out_is_named(fumidai: Runner, street: Street) 
     port = street.serve()
     both = fumidai("test", f"mail.localhost:{port}", "--policy", "pol.toml", "--tests", "plain-foreign").assert_tidy()
     assert both.code == 3, "nobody listens on the other address, and that is no all-clear"
-    one = fumidai("test", f"mail.localhost:{port}", "-4", "--policy", "pol.toml", "--tests", "plain-foreign").assert_tidy()
+    one = fumidai(
+        "test", f"mail.localhost:{port}", "-4", "--policy", "pol.toml", "--tests", "plain-foreign"
+    ).assert_tidy()
     assert one.code == 0, one.out
     assert "Left out by -4 or -6: ::1." in one.out
     assert fumidai("show", fumidai.runs()[-1].name).out == one.out
