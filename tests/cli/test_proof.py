@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import smtplib
 import socket
@@ -47,6 +48,23 @@ def test_a_stepping_stone(fumidai: Runner, street: Street) -> None:
     proof = result["targets"][0]["tests"][0]["proofs"][0]
     assert (fumidai.runs()[0] / proof["file"]).read_bytes().startswith(b"Received: from ")
     assert "can't be seen from here" in done.err, "port 25 of loopback is not our sink"
+
+
+def test_a_folder_that_was_handed_on(fumidai: Runner, street: Street, tmp_path: Path) -> None:
+    """Whoever has the folder sees what it proves, without a key; none is made for him."""
+    sink = free_port()
+    port = street.relay(sink)
+    done = fumidai(*proving(port, sink, "--tests", "plain-foreign", "--wait", "20")).assert_tidy()
+    assert done.code == 2
+    handed = tmp_path / "evidence"
+    shutil.copytree(fumidai.runs()[0], handed)
+    shown = fumidai("show", handed, env={"FUMIDAI_STATE": str(tmp_path / "other")}).assert_tidy()
+    assert shown.code == 2
+    # The command that tests again is put together from the options that were kept, in their own order.
+    printed, again = ([line for line in one.out.splitlines() if line[:6] != "Prove:"] for one in (done, shown))
+    assert again == [line.replace(str(fumidai.runs()[0]), str(handed)) for line in printed]
+    assert f"Prove:  fumidai test 127.0.0.1:{port} --policy pol.toml" in shown.out
+    assert not (tmp_path / "other" / "token.key").exists()
 
 
 def test_without_sending(fumidai: Runner, street: Street) -> None:
