@@ -119,3 +119,11 @@ def test_control_characters_never_reach_the_terminal(form: list[str], fumidai: R
         text = (fumidai.folder / name).read_text()
         assert text
         assert all(character.isprintable() or character == "\n" for character in text), name
+
+
+def test_time_is_up_before_it_has_answered(fumidai: Runner, street: Street) -> None:
+    port = street.serve(Behaviour(slow=1.0))
+    done = fumidai("test", f"127.0.0.1:{port}", "--policy", "pol.toml", "--max-time", "3").assert_tidy()
+    assert done.code == 3
+    assert f"Time was up before 127.0.0.1:{port} had answered" in done.out
+    assert f"\n    fumidai test --resume {fumidai.runs()[0].name} --max-time 1800\n" in done.out, "to be pasted whole"

@@ -40,7 +40,7 @@ class Record:
         attempts: tests by number; ``controls`` and ``decoys`` likewise (a decoy by the number of its test).
         outcomes: outcome by attempt number, of tests, controls and decoys alike.
         failure, failure_reply: why nothing could be asked, and what the server said then.
-        failure_how: how the greeting failed to come: silent, dropped, flood, overdue.
+        failure_how: how the greeting (or the answer to HELO) failed to come: silent, dropped, flood, overdue.
         greeting: raw bytes of the greeting; ``hello``: text lines of the EHLO or HELO reply.
         seen_addresses: what the server's replies say where we come from, in order, without repetition.
         sources: the addresses we came from.

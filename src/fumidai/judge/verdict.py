@@ -161,6 +161,8 @@ def _not_asked(case: Case) -> Ruling | None:
             return Ruling(Verdict.INCONCLUSIVE, VerdictReason.NO_ROUTE)
         case Failure.TLS_FAILED | Failure.NOT_OFFERED:
             return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TLS_FAILED, {"detail": case.record.tls_failure})
+        case Failure.NO_HELLO if case.record.failure_how == "overdue":
+            return Ruling(Verdict.INCONCLUSIVE, VerdictReason.TIME_UP)
         case _:
             reply = case.record.failure_reply.decode("latin-1").strip()
             how = case.record.failure.value

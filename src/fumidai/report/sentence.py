@@ -209,6 +209,8 @@ ADVICE: dict[VerdictReason, str] = {
     R.INTERRUPTED: N_("Go on where this run stopped: fumidai test --resume {run}"),
 }
 
+LOOK_AT_ITS_LOG = N_("It may know us from an earlier test, or hear only some: look for our address in its log.")
+
 LOOK_AT_HOME = N_(
     "A proof was asked for and nothing came. Look for these addresses in its log: a mailbox, or still in the queue?"
 )
@@ -239,6 +241,8 @@ def advice(entry: Entry, voice: Voice, run: str = "RUN") -> str:
     text = ADVICE.get(entry.verdict_reason)
     if entry.verdict_reason is R.UNSETTLED and entry.verdict_params.get("sent"):
         text = LOOK_AT_HOME
+    if entry.verdict_reason is R.TESTER_BLOCKED and entry.verdict_params.get("how") == "no-hello":
+        text = LOOK_AT_ITS_LOG
     return voice.say(text, run=run) if text else ""
 
 

@@ -106,6 +106,8 @@ class Amount:
     untold: int
 
 
+# Where a sentence ends in a command.
+_TYPED = ": fumidai "
 _ALL = 10**6
 _EVERYTHING = Amount(_ALL, _ALL, _ALL, _ALL, True, _ALL)
 # What one target of several gets.
@@ -242,7 +244,10 @@ def _quote(entry: Entry, page: Page) -> list[Line]:
 
 def _advice(target: Target, result: RunResult, page: Page) -> list[Line]:
     text = advice(target.lead, page.voice, result.id or "RUN")
-    return plain(wrap(text, page.width, first="  ", rest="  ")) if text else []
+    said, typed, command = text.partition(_TYPED)
+    lines = plain(wrap(said + ":" * bool(typed), page.width, first="  ", rest="  ")) if text else []
+    # A command is pasted: it stands on a line of its own and is never broken.
+    return [*lines, Line(f"    {_TYPED.strip(': ')} {command}")] if typed else lines
 
 
 def _findings(target: Target, result: RunResult, page: Page, amount: Amount) -> list[Line]:

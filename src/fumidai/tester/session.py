@@ -55,7 +55,7 @@ class OpenFailure:
     Attributes:
         failure: how far it came.
         reply: what the server said last; ``text``: what the system said.
-        loss: why no greeting came; ``heard``: the beginning of what came instead.
+        loss: why no greeting (or no answer to HELO) came; ``heard``: the beginning of what came instead.
         transcript: what was said, where there was a connection.
     """
 
@@ -190,7 +190,7 @@ async def _introduce(session: Session) -> OpenFailure | None:
     if isinstance(reply, Reply) and reply.permanent and session.dialogue.alive:
         reply = await session.dialogue.ask(command.helo(manners.ehlo))
     if isinstance(reply, Lost):
-        return OpenFailure(Failure.NO_HELLO)
+        return OpenFailure(Failure.NO_HELLO, loss=reply.kind)
     if not reply.positive:
         return OpenFailure(Failure.TURNED_AWAY, reply)
     session.hello_reply = reply
