@@ -124,8 +124,9 @@ def test_every_encoding(lang: str, encoding: str, fumidai: Runner, street: Stree
     assert "\\u" not in helped.raw_out.decode(encoding)
 
 
-@pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("lang", ["C.UTF-8", "ja_JP.UTF-8"])
+@pytest.mark.parametrize(
+    ("columns", "lang"), [(40, "C.UTF-8"), (40, "ja_JP.UTF-8"), (80, "ja_JP.UTF-8"), (200, "C.UTF-8")]
+)
 def test_every_width(columns: int, lang: str, fumidai: Runner, street: Street) -> None:
     port = street.serve(Behaviour(slow=0.0005))
     words = ("test", f"127.0.0.1:{port}", "--policy", "pol.toml", "--battery", "quick")
