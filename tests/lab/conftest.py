@@ -85,15 +85,9 @@ class Bench:
         pair = self.pairs.get()
         try:
             settle(self.truths[server.name], lambda: find_truth(self.place, server, pair[0]))
-            settle(self.runs[server.name], lambda: self.ask_until_answered(server, pair[1]))
+            settle(self.runs[server.name], lambda: self.ask_fumidai(server, pair[1]))
         finally:
             self.pairs.put(pair)
-
-    def ask_until_answered(self, server: Server, stranger: Host) -> Run:
-        """Ask, and once more where an open server put rows off to the end: a greylist on a busy machine may."""
-        run = self.ask_fumidai(server, stranger)
-        put_off = any(entry["counts"]["deferred"] for entry in run.report["targets"])
-        return self.ask_fumidai(server, stranger) if put_off and server.truth == "open" else run
 
     def ask_fumidai(self, server: Server, stranger: Host) -> Run:
         """Run `fumidai test` in a stranger's network against a fresh server."""
@@ -108,7 +102,7 @@ class Bench:
             *(["--policy", str(policy)] if policy.exists() else []), *server.arguments,
         ]  # fmt: skip
         home = self.folder / server.name
-        home.mkdir(exist_ok=True)
+        home.mkdir()
         begun = time.monotonic()
         done = subprocess.run(
             command, cwd=home, env={**environment(), "HOME": str(home), "XDG_STATE_HOME": str(home)},
