@@ -139,6 +139,40 @@ def test_spam_has_no_untagged_form() -> None:
     assert friends.spam("u", "b.com") is None
 
 
+NUMBERS = {
+    "ClientRate:": 10,
+    "ClientRate:192.0.2": 60,
+    "ClientRate:192.0.2.7": 0,
+    "ClientRate:IPv6:2001:db8": 5,
+    "ClientConn:192.0.2": 4,
+    "GreetPause:": 5000,
+    "192.0.2.7": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "address", "number"),
+    [
+        (Tag.CLIENT_RATE, "192.0.2.7", 0),
+        (Tag.CLIENT_RATE, "192.0.2.8", 60),
+        (Tag.CLIENT_RATE, "::ffff:192.0.2.8", 60),
+        (Tag.CLIENT_RATE, "198.51.100.1", 10),
+        (Tag.CLIENT_RATE, "2001:db8::1", 5),
+        (Tag.CLIENT_RATE, "2001:db9::1", 10),
+        (Tag.CLIENT_CONN, "192.0.2.7", 4),
+        (Tag.CLIENT_CONN, "198.51.100.1", None),
+        (Tag.GREET_PAUSE, "192.0.2.7", 5000),
+    ],
+)
+def test_numbers_of_a_client(tag: Tag, address: str, number: int | None) -> None:
+    counts = table(**{key: RightSide(Kind.NUMBER, value) for key, value in NUMBERS.items()})
+    assert counts.client_number(tag, ip_address(address)) == number
+
+
+def test_a_table_without_the_tag_has_no_number() -> None:
+    assert table(**{"192.0.2.7": OK}).client_number(Tag.CLIENT_RATE, ip_address("192.0.2.7")) is None
+
+
 def test_what_a_table_is_about_is_known_at_once() -> None:
     assert not any(
         getattr(table(**{"From:x.test": OK}), name)

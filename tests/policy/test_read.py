@@ -196,6 +196,7 @@ def test_the_error_of_the_screens() -> None:
         ('[access]\n"To:" = "OK"', 'f:2: access."To:"', "would never match", "after the tag"),
         ('[access]\n"@" = "OK"', 'f:2: access."@"', "would never match", "after the tag"),
         ('[access]\n".a.com" = "OK"', 'f:2: access.".a.com"', "would never match", "leading dot"),
+        ('[access]\n"ClientConn:a.com" = 5', 'f:2: access."ClientConn:a.com"', "would never match", "client's address"),
         ('[access]\n"a b" = "OK"', 'f:2: access."a b"', "would never match", "Keys are nets"),
         ('[access]\n"a.com" = "REJCT"', 'f:2: access."a.com"', 'the answer "REJCT"', 'Did you mean "REJECT"?'),
         ('[access]\n"a.com" = "zz zz"', 'f:2: access."a.com"', "the answer", '"ERROR:5.7.1:550 your text"'),
@@ -205,7 +206,7 @@ def test_the_error_of_the_screens() -> None:
         ('[access]\n"a.com" = "ERROR:4.7.1:550 x"', 'f:2: access."a.com"', "contradict", "Both begin"),
         ('[access]\n"a.com" = "550 x\\r\\n250 y"', 'f:2: access."a.com"', "printable ASCII", ""),
         ('[access]\n"a.com" = "QUARANTINE:保留"', 'f:2: access."a.com"', "printable ASCII", ""),
-        ('[access]\n"ClientRate:a.com" = "many"', 'f:2: access."ClientRate:a.com"', '"many" is no number', "0 means"),
+        ('[access]\n"ClientRate:" = "many"', 'f:2: access."ClientRate:"', '"many" is no number', "0 means"),
         ('[access]\n"ClientConn:" = "-1"', 'f:2: access."ClientConn:"', '"-1" is no number', ""),
         (
             '[access]\n"a.com" = "OK"\n"A.com." = "OK"',

@@ -15,7 +15,9 @@ relaytofulladdress) and blocklist_recipients, and were held against the rule set
 (nothing is acknowledged that is not delivered), From: and To:user@ never grant relaying, To: refuses any reading of
 the recipient, and an HATER changes nothing because everybody is checked.
 
-Limits: ClientRate, ClientConn and GreetPause are kept for whoever counts; ``decide`` does not.
+Limits: ClientRate, ClientConn and GreetPause are told to whoever counts (``client_number``); ``decide`` does not.
+sendmail asks GreetPause: for the client's name as well; here only its address is asked, because a greeting should not
+wait for the DNS.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.policy.domains import parents
+from fumidai.policy.request import plain_address
 from fumidai.smtp.literal import domain_key, parse_literal
 
 Address = IPv4Address | IPv6Address
@@ -179,6 +182,20 @@ class AccessMap:
     def spam(self, local_part: str, domain: str) -> Hit | None:
         """What Spam: says of a recipient; a tag that has no untagged form."""
         return self._first(Tag.SPAM, _mailbox_walk(local_part, domain, with_user=True))
+
+    def client_number(self, tag: Tag, address: Address) -> int | None:
+        """What ClientRate:, ClientConn: or GreetPause: says of a client; the tag alone is the default of all clients.
+
+        Returns:
+            connections a minute, connections at once, milliseconds before the greeting; 0: no limit, no pause;
+            None: the table says nothing.
+        """
+        # sendmail, ratecontrol, conncontrol and greet_pause: keys with this tag only, untagged ones are not asked.
+        if tag not in self.tags:
+            return None
+        keys = (*_address_walk(plain_address(address)), "")
+        found = (self.sides.get(f"{tag}:{key}") for key in keys)
+        return next((side.code for side in found if side is not None), None)
 
     def relayed_domains(self) -> Iterator[str]:
         """Names to which the table relays for everyone."""

@@ -17,7 +17,7 @@ from typing import Final
 
 from fumidai.policy.access import Hit, Kind
 from fumidai.policy.model import Policy
-from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown
+from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown, plain_address
 from fumidai.policy.rules import Rule
 from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
 from fumidai.smtp.readings import Reading, readings
@@ -118,13 +118,6 @@ def _name(
     if fact is None or fact.failed:
         return UNKNOWN
     return fact.value or None
-
-
-def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address in IPv6 clothes as what it is; a zone (``%eth0``) taken off."""
-    if isinstance(address, IPv4Address):
-        return address
-    return address.ipv4_mapped or IPv6Address(int(address))
 
 
 def bracketed(address: IPv4Address | IPv6Address) -> str:

@@ -25,8 +25,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from fumidai.policy.case import plain_address
-from fumidai.policy.request import Action, Decision, Unknown
+from fumidai.policy.request import Action, Decision, Unknown, plain_address
 from fumidai.texts import N_
 
 

@@ -47,6 +47,13 @@ class Request:
     forward_path: bytes | Unknown = UNKNOWN
 
 
+def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address in IPv6 clothes as what it is; a zone (``%eth0``) taken off."""
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
+
+
 class Action(StrEnum):
     """What is to be done with the recipient."""
 

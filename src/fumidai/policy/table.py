@@ -93,6 +93,8 @@ def _key_problem(rest: str, tag: Tag) -> str:
         return N_(
             'A net is cut at its dots or colons: "192.0.2", "IPv6:2001:db8"; lengths stand in policy.relay.networks.'
         )
+    if tag in COUNTING:
+        return N_("This tag is asked for a client's address: name a net, or nothing for all clients.")
     user, at, domain = rest.rpartition("@")
     if at and not domain:
         return "" if user else N_("Name an address, a domain or a mailbox after the tag.")
