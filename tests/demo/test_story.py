@@ -44,13 +44,18 @@ def test_the_old_relay_reads_what_a_sendmail_read(relay: OldRelay, path: bytes, 
 async def test_the_story_comes_out_as_told(tmp_path: Path) -> None:
     async with raise_the_curtain(tmp_path, KEY) as host:
         before = await host.test(tmp_path / "before")
-        host.put_behind_policy()
+        left = host.server.relay.taken
+        text = await host.put_guard_in_front()
         after = await host.test(tmp_path / "after")
+        assert f'listen  = ["127.0.0.25:{host.port}"]' in text
+        assert host.server.relay.policy is None, "the old server stays as it is"
+        assert host.server.relay.taken == left, "no message reached it"
     assert (before.verdict, before.entries[0].verdict_reason) == (Verdict.OPEN, VerdictReason.DELIVERED)
     delivered = {row.id for row in before.entries[0].tests if row.word is Word.DELIVERED}
     assert {"plain-foreign", "pct-domain", "bang-domain", "sr-host", "sender-localhost"} <= delivered
     assert (after.verdict, after.entries[0].verdict_reason) == (Verdict.CLOSED, VerdictReason.ALL_REFUSED)
     assert not any(row.proofs for row in after.entries[0].tests)
+    assert sum(line.startswith("refused ") for line in host.decisions) > 100
     proof = first_delivery(before)
     assert proof is not None
     assert any(line.startswith("Received: from tester.example") for line in shown_header(proof))

@@ -12,8 +12,8 @@ from fumidai.cli.screen import say
 from fumidai.texts import N_
 
 _HELP = N_(
-    "See the whole story on this machine: an old relay runs, it is tested and found open, it gets a policy, it is "
-    "tested again and found closed. Nothing leaves the machine and nothing needs to be installed."
+    "See the whole story on this machine: an old relay runs, it is tested and found open, a guard is put before it, it "
+    "is tested again and found closed. Nothing leaves the machine and nothing needs to be installed."
 )
 
 

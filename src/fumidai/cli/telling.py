@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fumidai.cli.output import Wanted, render
 from fumidai.cli.screen import Screen, output, say
-from fumidai.demo.story import HOST, POLICY, PROOF, RELAY, OldHost, first_delivery, raise_the_curtain, shown_header
+from fumidai.demo.story import HOST, PROOF, RELAY, OldHost, first_delivery, raise_the_curtain, shown_header
 from fumidai.evidence.result import RunResult
 from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, exit_code
@@ -18,12 +18,13 @@ from fumidai.report.escape import show
 from fumidai.report.width import wrap
 from fumidai.texts import N_
 
+GUARD = "fumidai guard --policy fumidai.toml"
 COMMAND = f"fumidai test {HOST} --policy fumidai.toml --proof-domain {PROOF} --sink :25"
 
 _ACTS = (
     N_("1. A mail host that nobody remembers"),
     N_("2. Is it a stepping stone?"),
-    N_("3. The same host behind a policy"),
+    N_("3. It has to stay: a guard takes its place"),
     N_("4. Is it still one?"),
 )
 _FIXTURE = N_(
@@ -31,7 +32,11 @@ _FIXTURE = N_(
     "for anybody and understands %, ! and routes. Nothing leaves this machine."
 )
 _CAME_OUT = N_("What came out of it, as our sink holds it:")
-_POLICY = N_("Now every recipient is held against this policy before the old server sees it (fumidai.toml):")
+_MOVED = N_(
+    "The old server goes on unchanged, on another port. In its place listens the guard: it holds every recipient "
+    "against this policy before the old server hears of it, and keeps no mail itself (fumidai.toml):"
+)
+_REFUSED = N_("The guard refused {count} recipients. Three of them, as its log tells it:")
 _OURS = N_("Now yours:")
 _WRONG = N_("The story did not come out as it should: before {before}, after {after}. This is a fault of ours.")
 
@@ -54,10 +59,9 @@ async def _play(screen: Screen, folder: Path) -> tuple[RunResult, RunResult]:
         before = await _test(screen, host, folder / "before", 1)
         _evidence(screen, before)
         _act(screen, 2)
-        _paragraph(screen, say(_POLICY))
-        screen.write("".join(f"    {line}\n" for line in POLICY.splitlines()) + "\n")
-        host.put_behind_policy()
+        await _guard(screen, host)
         after = await _test(screen, host, folder / "after", 3)
+        _decisions(screen, host)
     return before, after
 
 
@@ -75,6 +79,25 @@ async def _test(screen: Screen, host: OldHost, base: Path, act: int) -> RunResul
     screen.write(render(result, "text", wanted, screen, exit_code(result.verdicts.values())))
     screen.write("\n")
     return result
+
+
+async def _guard(screen: Screen, host: OldHost) -> None:
+    text = await host.put_guard_in_front()
+    _paragraph(screen, say(_MOVED))
+    screen.write("".join(f"    {line}".rstrip() + "\n" for line in text.splitlines()) + "\n")
+    screen.write(f"  $ {GUARD}\n\n")
+
+
+def _decisions(screen: Screen, host: OldHost) -> None:
+    """What the guard refused, one line for each of the first three rules."""
+    refused = [line for line in host.decisions if line.startswith("refused ")]
+    kinds = {line.rpartition("(")[2]: line for line in reversed(refused)}
+    if not kinds:
+        return
+    _paragraph(screen, say(_REFUSED, count=len(refused)))
+    for line in list(kinds.values())[:3]:
+        screen.write("\n".join(wrap(show(line, encodable=screen.encodable), screen.width, first="    ", rest="      ")))
+    screen.write("\n")
 
 
 def _evidence(screen: Screen, result: RunResult) -> None:

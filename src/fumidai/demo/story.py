@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story of a stepping stone on one machine: an old relay is tested, put behind a policy, and tested again.
+"""The story of a stepping stone on one machine: an old relay is tested, a guard is put before it, it is tested again.
 
 Everything is real but the relay, which is a fixture (``demo.relay``): the tester speaks SMTP over loopback, the
-sink takes what comes out, the judge decides. No name server is asked; the story's names lie in a file of its own.
+sink takes what comes out, the judge decides, and the guard of the second half is ``fumidai guard``. The relay stays
+as it is and moves to another port; the guard takes its place. No name server is asked; the story's names lie in a
+file of its own.
 
-    host = await raise_the_curtain(folder)
-    first = await host.test(folder / "before")      # OPEN, proven
-    host.put_behind_policy()
-    second = await host.test(folder / "after")      # CLOSED
+    async with raise_the_curtain(folder, key) as host:
+        before = await host.test(folder / "before")      # OPEN, proven
+        await host.put_guard_in_front()
+        after = await host.test(folder / "after")        # CLOSED
 
 Limits: what happens on loopback says nothing about any other host.
 """
@@ -18,7 +20,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -27,9 +29,13 @@ from fumidai.demo.server import RelayServer
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import RunResult
 from fumidai.evidence.token import TokenKey
+from fumidai.guard.decision_log import LogFormat
+from fumidai.guard.run import Guard
+from fumidai.guard.settings import read_settings
 from fumidai.net.resolver import Resolver
 from fumidai.net.serve import listen
-from fumidai.policy.model import Policy
+from fumidai.policy.lines import key_lines
+from fumidai.policy.notice import Source
 from fumidai.policy.read import read_policy
 from fumidai.received.headers import header_fields
 from fumidai.store.run import RunFolder
@@ -43,11 +49,17 @@ from fumidai.trial.whole import carry_out
 RELAY, TESTER, SINK = (IPv4Address(text) for text in ("127.0.0.25", "127.51.100.7", "127.113.0.9"))
 HOST, DOMAIN, PROOF = "ns.a.test", "a.test", "proof.test"
 
-#: The policy of the third act, as it would stand in ``fumidai.toml``.
+#: The policy of the story, as it would stand in ``fumidai.toml``.
 POLICY = f"""\
 [policy]
 receive_for = ["{DOMAIN}"]
 postmaster  = "postmaster@{DOMAIN}"
+"""
+#: What the third act adds to it.
+GUARD = """
+[guard]
+listen  = ["{front}"]
+backend = "smtp://{behind}"
 """
 
 #: Seconds to wait for promises of messages that have nowhere to go.
@@ -59,9 +71,10 @@ class OldHost:
     """The forgotten host, running.
 
     Attributes:
-        server, port: the relay and where it listens.
+        server: the relay; ``port``: where the world reaches it.
         sink_port: where what it relays comes out.
         resolver: knows the story's names.
+        guard: what stands in front of it, once it does; ``decisions``: the lines of its log, for people.
     """
 
     server: RelayServer
@@ -69,17 +82,33 @@ class OldHost:
     sink_port: int
     resolver: Resolver
     key: TokenKey
+    guard: Guard | None = None
+    decisions: list[str] = field(default_factory=list)
 
     @property
     def banner(self) -> str:
         """What it says of itself."""
         return f"220 {self.server.relay.name} ESMTP Sendmail {self.server.relay.version}"
 
-    def put_behind_policy(self) -> Policy:
-        """Let ``decide`` stand in front of it."""
-        policy, _ = read_policy(POLICY, "fumidai.toml")
-        self.server.relay.policy = policy
-        return policy
+    async def put_guard_in_front(self) -> str:
+        """Move the relay to another port and let a guard take its place; the policy file that says so."""
+        await self.server.stop()
+        behind = await self.server.start(RELAY)
+        text = POLICY + GUARD.format(front=f"{RELAY}:{self.port}", behind=f"{RELAY}:{behind}")
+        policy, _ = read_policy(text, "fumidai.toml")
+        settings = replace(read_settings(policy, Source("fumidai.toml", key_lines(text))), name=HOST, log_format=LogFormat.TEXT)
+        self.guard = Guard(policy, settings, self._keep_lines, resolver=self.resolver)
+        await self.guard.start()
+        return text
+
+    async def stop(self) -> None:
+        """End the guard, then the relay."""
+        if self.guard is not None:
+            await self.guard.stop()
+        await self.server.stop()
+
+    def _keep_lines(self, text: str) -> None:
+        self.decisions += text.splitlines()
 
     async def test(self, base: Path, listeners: Sequence[RunListener] = ()) -> RunResult:
         """Test it as a stranger would be met; the run folder is made below ``base``."""
@@ -116,10 +145,11 @@ async def raise_the_curtain(folder: Path, key: TokenKey) -> AsyncIterator[OldHos
     server = RelayServer(relay, {PROOF: (SINK, sink_port)})
     relay.outbox = server.send_on
     port = await server.start(RELAY)
+    host = OldHost(server, port, sink_port, Resolver([], hosts=names), key)
     try:
-        yield OldHost(server, port, sink_port, Resolver([], hosts=names), key)
+        yield host
     finally:
-        await server.stop()
+        await host.stop()
 
 
 async def _free_port() -> int:
