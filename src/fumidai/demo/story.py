@@ -96,7 +96,8 @@ class OldHost:
         behind = await self.server.start(RELAY)
         text = POLICY + GUARD.format(front=f"{RELAY}:{self.port}", behind=f"{RELAY}:{behind}")
         policy, _ = read_policy(text, "fumidai.toml")
-        settings = replace(read_settings(policy, Source("fumidai.toml", key_lines(text))), name=HOST, log_format=LogFormat.TEXT)
+        settings = read_settings(policy, Source("fumidai.toml", key_lines(text)))
+        settings = replace(settings, name=HOST, log_format=LogFormat.TEXT)
         self.guard = Guard(policy, settings, self._keep_lines, resolver=self.resolver)
         await self.guard.start()
         return text
