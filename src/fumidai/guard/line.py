@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection's side of a session: bytes in, answers out, who is read and who has to wait, how it ends.
+
+    bytes → ServerMachine → events → _meet (the transaction's side, ``session``) → answers → bytes
+
+Reading pauses, for reasons that are kept apart (``Hold``), while the client says more than is answered, does not read
+our answers, or sends faster than the backend takes. Memory for one client is bounded by that.
+
+Who has to see the bytes before the session does takes its place at the transport (``transport.set_protocol``) and
+gives it back: what is not needed costs nothing. ``opened`` prepares, ``greet`` begins the dialogue; whatever comes
+before the greeting (TLS from the first byte on, a proxy's header) comes between the two.
+
+Limits: what events mean is the subclass's. One deadline at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from fumidai.errors import FumidaiError
+from fumidai.guard.backend import Answer, Transaction
+from fumidai.guard.identity import Client
+from fumidai.guard.notes import note_session
+from fumidai.guard.post import Post
+from fumidai.net.protocol import Alarm, ProtocolListener, Served
+from fumidai.smtp.server import Event, ServerMachine
+from fumidai.smtp.states import State
+
+_T = TypeVar("_T")
+
+#: Octets of answers that may wait for a client before it is no longer read.
+_SEND_HIGH_WATER: Final = 16 * 1024
+#: Seconds for a client that is sent away to hear it.
+_LINGER: Final = 2.0
+
+
+class Hold:
+    """Why a client is not read just now: bits of a plain number, which is asked for every answer."""
+
+    ASKED: Final = 1
+    CLIENT: Final = 2
+    BACKEND: Final = 4
+
+
+class Line(Served):
+    """One connection of a client. Subclasses give ``_meet``, ``_drop`` and ``_watch_body``.
+
+    Attributes:
+        post: what all sessions share; ``machine``: where the dialogue stands.
+        id: as it stands in the log and in the Received line.
+        who: who the client is; ``shown``: its address as text. Both are set by ``identify`` alone.
+    """
+
+    # fmt: off
+    __slots__ = (
+        "_alarm", "_closing", "_due", "_eof", "_holds", "_leaving", "_loop", "_transaction", "id", "machine", "post",
+        "shown", "who",
+    )
+    # fmt: on
+
+    def __init__(self, listener: ProtocolListener, post: Post) -> None:
+        super().__init__(listener)
+        self.post = post
+        self._loop = post.loop
+        self._holds = 0
+        self._due = b""  # answers to a pipelined group go out together (RFC 2920 §3.2)
+        self._transaction: Transaction | None = None  # while there is one, the connection may not be closed for a stop
+        self._closing = False
+        self._leaving = False
+        self._eof = False
+
+    def _meet(self, event: Event) -> None:
+        """One thing that the client said."""
+        raise NotImplementedError
+
+    def _drop(self, why: str = "") -> None:
+        """End the transaction without a dot."""
+        raise NotImplementedError
+
+    def _watch_body(self) -> None:
+        """Set the alarm for a body that is on its way."""
+        raise NotImplementedError
+
+    # --- the loop's side ---
+
+    def opened(self) -> None:
+        """Get ready, and greet."""
+        post, transport = self.post, sure(self.transport)
+        self.id = post.next_id()
+        self.identify(Client(self.peer))
+        self.machine = ServerMachine(post.announced(), post.limits, collect=False)
+        self._alarm = Alarm(self._loop, self._too_slow)
+        transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
+        self.greet(transport)
+
+    def greet(self, transport: asyncio.Transport) -> None:
+        """Say who we are; from now on the client speaks."""
+        transport.write(self.machine.greet(self.post.greeting))
+        self._alarm.set(self.post.settings.command_time)
+
+    def identify(self, client: Client) -> None:
+        """From now on the client is this one: before the greeting, or between transactions."""
+        self.who = client
+        self.shown = str(client.address)
+
+    def data_received(self, data: bytes) -> None:
+        """See ``asyncio.Protocol``."""
+        if self._closing or self.transport is None:
+            return
+        if self.machine.asked is not None:
+            # It says more than it has answers for: what has come is kept, the rest waits at its end.
+            self._hold(Hold.ASKED)
+        self._drive(self.machine.receive(data))
+
+    def eof_received(self) -> bool:
+        """A client that has said all may still be waiting for answers."""
+        self._eof = True
+        return self.transport is not None and not self._closing and self.machine.asked is not None
+
+    def pause_writing(self) -> None:
+        """See ``asyncio.BaseProtocol``."""
+        self._hold(Hold.CLIENT)
+
+    def resume_writing(self) -> None:
+        """See ``asyncio.BaseProtocol``."""
+        self._release(Hold.CLIENT)
+
+    def lost(self) -> None:
+        """The client is gone: what it has not ended never was."""
+        self._alarm.stop()
+        self._drop("the client left before the end")
+
+    def ask_to_leave(self) -> None:
+        """The service ends: a transaction may be finished, nothing else."""
+        self._leaving = True
+        if self._transaction is None and not self._closing and self.machine.asked is None:
+            self._goodbye("Service is closing")
+
+    # --- from bytes to answers ---
+
+    def _drive(self, events: list[Event]) -> None:
+        """Meet what came, until something has to be waited for; then write all answers at once."""
+        while events and not self._closing:
+            for event in events:
+                self._meet(event)
+            if self.machine.asked is not None:
+                break
+            events = self.machine.receive(b"")
+        self._flush()
+
+    def _go_on(self) -> None:
+        """What was waited for is answered: read what came meanwhile."""
+        self._release(Hold.ASKED)
+        self._drive(self.machine.receive(b"") if not self._closing else [])
+
+    def _say(self, code: int, text: str, enhanced: str) -> None:
+        self._due += self.machine.answer(code, text, enhanced)
+
+    def _answer(self, answer: Answer) -> None:
+        self._say(answer.code, answer.text, answer.enhanced)
+
+    def _flush(self) -> None:
+        """Write, and see how long the client may take now."""
+        transport, machine = self.transport, self.machine
+        if transport is None:
+            return
+        answered, due = bool(self._due), self._due
+        if answered:
+            self._due = b""
+            transport.write(due)
+        if self._closing or machine.closed or (self._eof and machine.asked is None):
+            self._close(transport, linger=self._closing and not self._eof)
+        elif machine.asked is not None:
+            self._alarm.off()  # now it is our turn, and the backend's
+        elif machine.state is State.DATA:
+            self._watch_body()
+        elif answered:
+            if self._leaving and self._transaction is None:
+                self._goodbye("Service is closing")
+                return
+            self._alarm.set(self.post.settings.command_time)
+
+    # --- the end ---
+
+    def _send_away(self, rule: str, text: str, *, tell: bool = True) -> None:
+        """421, after whatever is due."""
+        if tell:
+            note_session(self, rule, text)
+        self._drop(text)  # while the machine still knows whose message it was
+        self._due += self.machine.goodbye(text, "4.7.0" if tell else "4.3.2")
+        self._closing = True
+
+    def _goodbye(self, text: str) -> None:
+        self._send_away("closing", text, tell=False)
+        self._flush()
+
+    def _too_slow(self) -> None:
+        """The client had its time."""
+        if self._closing:
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        self._send_away("too-slow", "Too slow")
+        self._flush()
+
+    def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
+        """Close; ``linger``: the client may still be saying something, and a reset would take our last word from it."""
+        self._closing = True
+        self._drop("the client left before the end")
+        if linger and transport.can_write_eof():
+            with suppress(OSError):  # reset by the client meanwhile
+                transport.write_eof()
+            if self._holds:
+                self._holds = 0
+                transport.resume_reading()
+            self._alarm.set(_LINGER)
+        else:
+            self._alarm.stop()
+            transport.close()
+
+    # --- holding back ---
+
+    def _hold(self, why: int) -> None:
+        if self._closing:
+            return
+        if not self._holds and self.transport is not None:
+            self.transport.pause_reading()
+        self._holds |= why
+
+    def _release(self, why: int) -> None:
+        if not self._holds & why:
+            return
+        self._holds &= ~why
+        if not self._holds and self.transport is not None and not self._closing:
+            self.transport.resume_reading()
+
+
+def sure(thing: _T | None) -> _T:
+    """What must be there by the order of questions, which the machine keeps."""
+    if thing is None:
+        raise FumidaiError("a question out of order")
+    return thing

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session puts on record: each decision, what became of each message, each client that was sent away.
+
+Everything passes by here and goes to ``post.log.note``, the one place for whoever counts it.
+
+    note_recipient → "rcpt"      Ending.note → "message"      note_session → "session"
+
+Limits: a client that leaves by itself is not noted; ``Line.lost`` is where every session ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fumidai.guard.paths import readable
+from fumidai.policy.request import Decision
+
+if TYPE_CHECKING:
+    from fumidai.guard.line import Line
+
+
+def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -> None:
+    """A recipient was decided, by the policy or by the backend."""
+    mail = session.machine.sender
+    session.post.log.note(
+        "rcpt",
+        {
+            "session": session.id,
+            "client": session.shown,
+            "helo": session.who.helo or "",
+            "from": readable(mail.path) if mail else "",
+            "to": readable(path),
+            "action": decision.action.value,
+            "rule": decision.rule,
+            "why": decision.why,
+            "reply": reply,
+        },
+    )
+
+
+def note_session(session: Line, rule: str, why: str) -> None:
+    """A client is sent away."""
+    fields = {"session": session.id, "client": session.shown, "action": "sent away", "rule": rule, "why": why}
+    session.post.log.note("session", fields)
+
+
+class Ending:
+    """What the log says of a message; kept, because the client may be gone when the backend answers.
+
+    Args:
+        size: octets of the body.
+    """
+
+    __slots__ = ("_from", "_recipients", "_size")
+
+    def __init__(self, session: Line, size: int) -> None:
+        machine = session.machine
+        self._from = readable(machine.sender.path) if machine.sender else ""
+        self._recipients = len(machine.recipients)
+        self._size = size
+
+    def note(self, session: Line, outcome: str, reply: str, why: str) -> None:
+        """Write the line."""
+        session.post.log.note(
+            "message",
+            {
+                "session": session.id,
+                "client": session.shown,
+                "from": self._from,
+                "recipients": self._recipients,
+                "size": self._size,
+                "outcome": outcome,
+                "reply": reply,
+                "why": why,
+            },
+        )
