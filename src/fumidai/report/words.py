@@ -34,7 +34,7 @@ REASONS: dict[Reason, str] = {
     Reason.LIMIT: N_("too many commands or errors"),
     Reason.TEMPORARY: N_("try again later"),
     Reason.CONTENT: N_("content"),
-    Reason.PROTOCOL: N_("no proper SMTP reply"),
+    Reason.PROTOCOL: N_("against the protocol"),
     Reason.CLOSED: N_("it closed the connection"),
     Reason.TIMEOUT: N_("no answer in time"),
     Reason.TIME_UP: N_("time was up"),
