@@ -3,6 +3,7 @@
 
     relay     16 relay tests on one server: against `nmap --script smtp-open-relay`, at 0 and 100 ms round trip
     full      the whole battery on a default Postfix 100 ms away, with the replies that a server held back counted
+    guard     messages through the guard: against Haraka and Postfix in front of the same smtp-sink
     start     `--version` and `--help` against `python3 -c pass`
 
 The servers are the lab's (its own instance of it), the way to them is lab.delay's proxy, on which round trips are

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmarks' command: `python3 dev.py bench [relay] [full] [start] [--repeat N] [--write]`."""
+"""The benchmarks' command: `python3 dev.py bench [relay] [full] [start] [guard] [--repeat N] [--write]`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import full, machine, relay, start, table
+from benchmarks import full, guard, machine, relay, start, table
 from benchmarks.errors import BenchError
 from benchmarks.figures import Part
 from benchmarks.ground import ground
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-NAMES = ("relay", "full", "start")
+NAMES = ("relay", "full", "start", "guard")
 EX_USAGE, EX_UNAVAILABLE = 64, 69
 
 
@@ -30,8 +31,29 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def take(names: Sequence[str], times: int) -> tuple[list[Part], list[str]]:
-    """Take the named benchmarks; their parts, and lines about the machine."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What stands between one pair of marks: whose figures, and lines about the machine."""
+
+    names: str
+    parts: list[Part]
+    about: list[str]
+
+
+def take(names: Sequence[str], times: int) -> list[Report]:
+    """Take the named benchmarks."""
+    reports = []
+    if set(names) & {"relay", "full", "start"}:
+        reports.append(take_relay(names, times))
+    if "guard" in names:
+        before = os.getloadavg()[0]
+        part, programs = guard.take(times, tell)
+        reports.append(Report("guard", [part], [*machine.describe(programs), machine.when(before)]))
+    return reports
+
+
+def take_relay(names: Sequence[str], times: int) -> Report:
+    """Those about the tester, which have one place in the page."""
     before = os.getloadavg()[0]
     parts, programs = [], dict[str, str]()
     if "relay" in names or "full" in names:
@@ -47,7 +69,7 @@ def take(names: Sequence[str], times: int) -> tuple[list[Part], list[str]]:
             parts += whole
     if "start" in names:
         parts.append(start.part(start.measure(times)))
-    return parts, [*machine.describe(programs), machine.when(before)]
+    return Report("", parts, [*machine.describe(programs), machine.when(before)])
 
 
 def tell(line: str) -> None:
@@ -70,15 +92,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("bench: needs Linux", file=sys.stderr)
         return EX_UNAVAILABLE
     try:
-        parts, about = take(names, options.repeat)
+        reports = take(names, options.repeat)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
     except KeyboardInterrupt:
         return 130
-    print(table.text(parts, about))
-    if options.write:
-        PAGE.write_text(table.replace_figures(PAGE.read_text("utf-8"), table.markdown(parts, about)), encoding="utf-8")
+    for report in reports:
+        print(table.text(report.parts, report.about))
+        if options.write:
+            figures = table.markdown(report.parts, report.about)
+            page = table.replace_figures(PAGE.read_text("utf-8"), figures, report.names)
+            PAGE.write_text(page, encoding="utf-8")
     return 0
 
 

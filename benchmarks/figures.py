@@ -50,18 +50,23 @@ def spread(values: Sequence[float]) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be reached, and what was: `reached` and `limit` in the same unit, the limit still met."""
+    """What is to be reached, and what was: `reached` and `limit` in the same unit, the limit still met.
+
+    Attributes:
+        at_least: the limit is the least that will do; else the most.
+    """
 
     what: str
     limit: float
     reached: float
     unit: str
     peer: str = ""
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
         """Whether it was reached."""
-        return self.reached <= self.limit
+        return self.reached >= self.limit if self.at_least else self.reached <= self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """Bring the lab up and take it down again.
+def lab(*names: str) -> Iterator[Place]:
+    """Bring up these servers in a lab of our own, and take it down again.
 
     Raises:
         BenchError: it can't stand here; the text says why.
@@ -115,16 +115,26 @@ def ground() -> Iterator[Ground]:
     place = Place(state, find_place().images)
     try:
         check_machine()
-        server = all_servers()[SERVER]
         try:
-            life.bring_up(place, [server])
-            with (
-                tempfile.TemporaryDirectory(prefix="fumidai-bench-") as home,
-                Remote(place.namespace(CLIENT.name), "benchmarks.measure") as client,
-            ):
-                yield Ground(place, server, client, Path(home))
+            life.bring_up(place, [all_servers()[name] for name in names])
+            yield place
         finally:
             life.take_down(place)
             shutil.rmtree(state, ignore_errors=True)
     except LabError as error:
         raise BenchError(f"the lab {error}") from None
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """The lab with its one Postfix and a client.
+
+    Raises:
+        BenchError: it can't stand here; the text says why.
+    """
+    with (
+        lab(SERVER) as place,
+        tempfile.TemporaryDirectory(prefix="fumidai-bench-") as home,
+        Remote(place.namespace(CLIENT.name), "benchmarks.measure") as client,
+    ):
+        yield Ground(place, all_servers()[SERVER], client, Path(home))

@@ -10,8 +10,14 @@ from collections.abc import Sequence
 
 from benchmarks.figures import Part, Table, Target
 
-BEGIN = "<!-- figures, written by: python3 dev.py bench --write -->"
-END = "<!-- end of figures -->"
+
+def marks(names: str = "") -> tuple[str, str]:
+    """What stands before and after the figures of some benchmarks in the page; without names, of the relay tests'."""
+    what, words = (f"figures of {names}", f"{names} ") if names else ("figures", "")
+    return f"<!-- {what}, written by: python3 dev.py bench {words}--write -->", f"<!-- end of {what} -->"
+
+
+BEGIN, END = marks()
 
 
 def text(parts: Sequence[Part], machine: Sequence[str]) -> str:
@@ -33,17 +39,18 @@ def markdown(parts: Sequence[Part], machine: Sequence[str]) -> str:
     return "\n".join(blocks).rstrip() + "\n"
 
 
-def replace_figures(page: str, figures: str) -> str:
-    """A page with what stands between its marks replaced.
+def replace_figures(page: str, figures: str, names: str = "") -> str:
+    """A page with what stands between the marks of some benchmarks replaced.
 
     Raises:
         ValueError: the page has no such marks.
     """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    first, last = marks(names)
+    head, begin, rest = page.partition(first)
+    _, end, tail = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"no marks {BEGIN} … {END}")
-    return f"{head}{BEGIN}\n\n{figures}\n{END}{tail}"
+        raise ValueError(f"no marks {first} … {last}")
+    return f"{head}{first}\n\n{figures}\n{last}{tail}"
 
 
 def targets_table(targets: Sequence[Target]) -> Table:
@@ -51,7 +58,7 @@ def targets_table(targets: Sequence[Target]) -> Table:
     rows = [
         (
             target.what,
-            f"<= {target.limit:g} {target.unit}",
+            f"{'>=' if target.at_least else '<='} {target.limit:g} {target.unit}",
             f"{target.reached:.3g} {target.unit}",
             "met" if target.met else "MISSED",
             target.peer,
@@ -75,4 +82,4 @@ def _aligned(table: Table) -> list[str]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("<=", "≤") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("<=", "≤").replace(">=", "≥") for cell in cells) + " |"

@@ -33,6 +33,12 @@ def test_a_target_says_whether_it_was_reached(reached: float, word: str) -> None
     assert targets_table([Target("a", 2, reached, "s")]).rows[0][3] == word
 
 
+@pytest.mark.parametrize(("reached", "word"), [(1.9, "MISSED"), (2.0, "met"), (2.1, "met")])
+def test_so_does_one_that_has_a_least(reached: float, word: str) -> None:
+    row = targets_table([Target("a", 2, reached, "s", at_least=True)]).rows[0]
+    assert (row[1], row[3]) == (">= 2 s", word)
+
+
 def test_the_text_is_aligned_and_says_where_it_was_measured() -> None:
     shown = text([PART], ["Machine: here."])
     assert "  what  s\n  a     1\n  bb    22\n  A note." in shown
@@ -54,7 +60,8 @@ def test_a_page_keeps_all_but_its_figures() -> None:
 
 def test_the_page_of_the_benchmarks_can_be_written() -> None:
     page = Path(command.PAGE).read_text("utf-8")
-    assert replace_figures(page, "figures\n") != page
+    for names in ("", "guard"):
+        assert replace_figures(page, "figures\n", names) != page
 
 
 @pytest.mark.parametrize("arguments", [["fast"], ["--repeat", "0"], ["--repeat", "x"]])
