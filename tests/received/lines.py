@@ -134,7 +134,7 @@ LINES = {
     ),
     "qmail, masked as in the report": (
         "from ns.a.co.jp (@***.***.***.***) by mail.pimpdaddy.com with SMTP; 16 Oct 2000 08:54:40 -0000",
-        ("ns.a.co.jp", "", "", "mail.pimpdaddy.com", "SMTP", "", "", "2000-10-16T08:54:40+00:00"),
+        ("ns.a.co.jp", "ns.a.co.jp", "", "mail.pimpdaddy.com", "SMTP", "", "", "2000-10-16T08:54:40+00:00"),
     ),
     "qmail, its own note": (
         "(qmail 17970 invoked by uid 407); 16 Oct 2000 08:54:41 -0000",

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fumidai.received import tokens
+from fumidai.received.client import read_address
 from fumidai.received.date import read_date
 from fumidai.received.headers import FIELDS_AT_MOST, header_fields
-from fumidai.received.hop import Hop
-from fumidai.received.read import HOPS_AT_MOST, client_seen, read_hop, read_received
+from fumidai.received.hop import Hop, Kind, Span
+from fumidai.received.read import HOPS_AT_MOST, client_seen, read_hop, read_received, spans
 from tests.received.lines import LINES
 
 
@@ -24,7 +25,8 @@ def test_what_a_line_says(name: str) -> None:
     line, said = LINES[name]
     (hop,) = read_received(f"Received: {line}\r\nSubject: x\r\n\r\nbody\r\n".encode())
     date = hop.date.isoformat() if hop.date else ""
-    got = (hop.from_helo, hop.from_name, hop.from_ip, hop.by, hop.with_, hop.id, hop.for_, date)
+    client = hop.client
+    got = (client.helo, client.rdns, client.ip, hop.by, hop.with_, hop.id, hop.for_, date)
     assert got == said
     assert hop.known
 
@@ -33,7 +35,9 @@ def test_what_a_line_says(name: str) -> None:
     "line", [b"", b"no clause at all", b"from nowhere", b"\xff\x00(((", b"(hidden)", b";;;", b"for x"]
 )
 def test_an_unknown_form_is_kept_raw(line: bytes) -> None:
-    assert read_hop(line) == Hop(raw=line)
+    hop = read_hop(line)
+    assert hop == Hop(raw=line.strip(), span=hop.span)
+    assert hop.kind is Kind.UNKNOWN
 
 
 def test_newest_first_and_other_fields_left_alone() -> None:
@@ -42,7 +46,7 @@ def test_newest_first_and_other_fields_left_alone() -> None:
         b"received:\n from a\n by b; 24 Nov 2026 03:12:08 +0900\n\nReceived: from body by body\n"
     )
     hops = read_received(message)
-    assert [(hop.from_helo, hop.by) for hop in hops] == [("b", "c"), ("a", "b")]
+    assert [(hop.client.helo, hop.by) for hop in hops] == [("b", "c"), ("a", "b")]
     assert hops[0].date is not None
     assert hops[1].date is not None
     assert hops[0].date - hops[1].date == timedelta(seconds=1)
@@ -62,7 +66,7 @@ def test_bounds() -> None:
     many = b"Received: from a by b; x\n" * (HOPS_AT_MOST + 10)
     assert len(read_received(many)) == HOPS_AT_MOST
     assert len(header_fields(b"A: b\n" * (FIELDS_AT_MOST + 10))) == FIELDS_AT_MOST
-    assert read_hop(b"from a by " + b"b" * 100_000).by == "b" * (tokens.LINE_AT_MOST - len("from a by "))
+    assert read_hop(b"from a by " + b"b" * 100_000).by == "b" * (tokens.LINE_AT_MOST - len(":from a by "))
 
 
 @given(st.binary(max_size=2000))
@@ -102,15 +106,51 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_any_mixture_of_pieces_is_read(text: str) -> None:
     hop = read_hop(text.encode())
-    assert hop.raw == text.encode()
-    assert re.fullmatch(r"[0-9a-f.:]*", hop.from_ip)
+    assert hop.raw == text.strip(" \t\r\n").encode()
+    assert re.fullmatch(r"[0-9a-f.:]*", hop.client.ip)
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))
-def test_tokens_only_go_forward(text: str) -> None:
-    ends = [token.end for token in tokens.tokens(text)]
-    assert ends == sorted(set(ends))
-    assert all(end <= len(text) for end in ends)
+def test_clauses_are_places_in_the_line(text: str) -> None:
+    found = tokens.clauses(text, 0, len(text))
+    places = [*found.values.values(), *((start, end) for _, start, end in found.comments)]
+    assert all(0 <= start <= end <= len(text) for start, end in places)
+    assert [start for _, start, _ in found.comments] == sorted({start for _, start, _ in found.comments})
+
+
+def said(hop: Hop) -> dict[str, str]:
+    """The parts of a hop that stand in its line as they are."""
+    client = hop.client
+    parts = {"helo": client.helo, "rdns": client.rdns, "ident": client.ident, "masked": client.masked}
+    parts |= {"by": hop.by, "with": hop.with_, "id": hop.id, "for": hop.for_}
+    return {name: part for name, part in parts.items() if part}
+
+
+def check_spans(message: bytes, hop: Hop) -> None:
+    """The bytes at each span are the part they are the span of."""
+    assert message[hop.span.start : hop.span.end] == hop.raw
+    there = {name: message[span.start : span.end].decode("latin-1") for name, span in spans(hop).items()}
+    date, ip = there.pop("date", ""), there.pop("ip", "")
+    assert {name: " ".join(part.split()) for name, part in there.items()} == {
+        name: " ".join(part.split()) for name, part in said(hop).items()
+    }
+    assert read_date(date) == hop.date
+    assert read_address(ip) == hop.client.ip
+
+
+@given(st.lists(PIECES, max_size=60).map("".join))
+def test_spans_point_at_what_they_say(text: str) -> None:
+    message = f"Subject: x\r\nReceived: {text}\r\n\r\nbody".encode()
+    for hop in read_received(message):
+        check_spans(message, hop)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_spans_of_real_lines(name: str) -> None:
+    message = f"X: y\nReceived: {LINES[name][0]}\nSubject: x\n\nbody".encode()
+    (hop,) = read_received(message)
+    check_spans(message, hop)
+    assert Span(0, 0) not in spans(hop).values()
 
 
 def calls(line: bytes) -> int:
