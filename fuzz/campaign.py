@@ -37,6 +37,8 @@ PIECES = [
     b"421 x\r\n",
     b"DATA\r\n",
     b"STARTTLS\r\n",
+    b"BDAT 9\r\n",
+    b"BDAT 0 LAST\r\n",
 ]
 
 

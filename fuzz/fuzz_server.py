@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Invariant: however what a client sends is cut, the answering side asks and writes the same, and raises nothing.
 
-The first byte of an input is the size of the pieces, the second says how questions are answered; the rest is what the
-client sends. Every line written is a reply that the reading side of this room understands.
+The first byte of an input is the size of the pieces, the second says how questions are answered and (with 8) that
+messages may come in chunks; the rest is what the client sends. Every line written is a reply that the reading side of
+this room understands.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import sys
 
 from fumidai.smtp.reply import Reply, ReplyReader
-from fumidai.smtp.server import DataChunk, Early, Event, Injected, Limits, Refuse, ServerMachine, usual
+from fumidai.smtp.server import DataChunk, Early, Event, Injected, Limits, Refuse, ServerMachine, Swallowed, usual
 from fuzz import campaign
 
-LIMITS = Limits(line=200, message=300, recipients=3, errors=9, endless=400)
-ANNOUNCED = ("PIPELINING", "SIZE 300", "STARTTLS", "8BITMIME", "AUTH PLAIN")
+LIMITS = Limits(line=200, message=300, excess=900, recipients=3, errors=9, endless=400)
+ANNOUNCED = ("PIPELINING", "SIZE 300", "STARTTLS", "8BITMIME", "AUTH PLAIN", "DSN")
+CHUNKED = (*ANNOUNCED, "CHUNKING")
 
 
 def target(data: bytes) -> None:
@@ -29,7 +31,7 @@ def target(data: bytes) -> None:
 
 def talk(pieces: list[bytes], mood: int) -> tuple[list[Event], bytes]:
     """All events, neighbouring pieces of one thing joined, and everything written; inside TLS all is said again."""
-    machine = ServerMachine(ANNOUNCED, LIMITS, collect=bool(mood & 1))
+    machine = ServerMachine(CHUNKED if mood & 8 else ANNOUNCED, LIMITS, collect=bool(mood & 1))
     events: list[Event] = []
     written = machine.greet("hi") + hear(machine, pieces, mood, events)
     if machine.state == "tls":
@@ -47,7 +49,7 @@ def hear(machine: ServerMachine, pieces: list[bytes], mood: int, events: list[Ev
         while heard:
             for event in heard:
                 join(events, event)
-                if isinstance(event, Refuse):
+                if isinstance(event, Refuse | Swallowed):
                     written += event.reply
                 elif event is machine.asked:
                     written += answer(machine, len(events), mood)

@@ -265,3 +265,24 @@ def test_every_saying_is_answered_or_reported(sayings, heard):
     answered = [event.command.line for event in events if isinstance(event, Answered)]
     assert isinstance(events[-1], Dropped)
     assert answered + [unanswered.line for unanswered in events[-1].unanswered] == said
+
+
+def test_chunks():
+    machine = ClientMachine()
+    machine.receive(b"220 hi\r\n")
+    for line in (command.ehlo("x"), command.mail(b"<a>"), command.rcpt(b"<b>")):
+        machine.say(line)
+    machine.receive(b"250 x\r\n250 ok\r\n250 ok\r\n")
+    assert machine.chunk(b"a\r\n") == b"BDAT 3\r\na\r\n"
+    machine.receive(b"250 3 octets received\r\n")
+    assert at(machine, ClientState.BDAT)
+    assert machine.chunk(b"", last=True) == b"BDAT 0 LAST\r\n"
+    (answered,) = machine.receive(b"250 taken\r\n")
+    assert isinstance(answered, Answered)
+    assert answered.command == Said(b"BDAT 0 LAST\r\n", Verb.MESSAGE)
+    assert at(machine, ClientState.GREETED)
+    machine.say(command.mail(b"<a>"))
+    machine.say(command.rcpt(b"<b>"))
+    machine.chunk(b"x")
+    machine.receive(b"250 ok\r\n250 ok\r\n451 no\r\n")
+    assert at(machine, ClientState.GREETED)

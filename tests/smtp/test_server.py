@@ -37,6 +37,7 @@ from fumidai.smtp.server import (
     ServerMachine,
     ServerState,
     StartTls,
+    Swallowed,
     usual,
 )
 from tests.smtp.chunks import cuts, pieces
@@ -516,7 +517,9 @@ def test_cutting_what_is_early_changes_nothing(early, late, draw):
 def test_replies_keep_the_order_of_what_they_answer(data):
     talk = Talk()
     talk.hear(data)
-    answered = [event for event in talk.events if not isinstance(event, DataChunk | Early | Injected | Close)]
+    answered = [
+        event for event in talk.events if not isinstance(event, DataChunk | Swallowed | Early | Injected | Close)
+    ]
     assert len(talk.replies) == 1 + len(answered)
     for event, reply in zip(answered, talk.replies[1:], strict=True):
         assert reply.code == (event.why.code if isinstance(event, Refuse) else taking(event)[0])

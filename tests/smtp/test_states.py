@@ -24,7 +24,8 @@ def test_a_transaction_ends_where_it_began():
 
 
 def test_a_refusal_moves_nothing_but_the_end_of_a_message():
-    assert {verb for verb, digit in MOVES if digit > 3} == {Verb.MESSAGE}
+    assert {verb for verb, digit in MOVES if digit > 3} == {Verb.MESSAGE, Verb.BDAT}
+    assert {MOVES[verb, digit] for verb, digit in MOVES if digit > 3} == {None}
 
 
 def test_every_state_but_the_first_is_reached():

@@ -35,6 +35,7 @@ from fumidai.smtp.server import (
     Rcpt,
     Refuse,
     ServerMachine,
+    Swallowed,
     usual,
 )
 
@@ -122,7 +123,7 @@ class RelaySession:
 
     def _react(self, event: Event) -> bytes:
         match event:
-            case Refuse(reply=reply):
+            case Refuse(reply=reply) | Swallowed(reply=reply):
                 return reply
             case Hello(name=name):
                 return self.machine.answer(250, f"{self.relay.name} Hello {name} [{self.peer}], pleased to meet you")

@@ -48,6 +48,7 @@ from fumidai.smtp.server import (
     Rcpt,
     Refuse,
     Reset,
+    Swallowed,
     usual,
 )
 from fumidai.smtp.states import State
@@ -84,6 +85,8 @@ class Session(Line):
                 self._end(event)
             case Refuse():
                 self._refuse(event)
+            case Swallowed(reply=reply):
+                self._due += reply
             case Close(why=why):
                 self._closing = True
                 note_session(self, why.name.lower().replace("_", "-"), why.text)

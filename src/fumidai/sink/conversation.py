@@ -33,6 +33,7 @@ from fumidai.smtp.server import (
     Rcpt,
     Refuse,
     ServerMachine,
+    Swallowed,
     usual,
 )
 
@@ -108,7 +109,7 @@ class Conversation:
 
     async def _meet(self, event: Event) -> None:
         match event:
-            case Refuse(reply=reply):
+            case Refuse(reply=reply) | Swallowed(reply=reply):
                 self._due += reply
             case Close() | Early() | Injected() | DataChunk():
                 pass

@@ -6,6 +6,7 @@ of the commands). State follows the answers by the table in ``states``, which th
 The machine never refuses to say anything and never judges what it hears.
 
     GREETING --220--> READY --EHLO 2yz--> GREETED --MAIL 2yz--> MAIL --RCPT 2yz--> RCPT --DATA 3yz--> DATA
+    RCPT --BDAT 2yz--> BDAT --last chunk--> GREETED
     DATA --end of data--> GREETED    STARTTLS 2yz --> TLS --tls_started()--> READY    QUIT 2yz, eof --> CLOSED
 
 The same bytes give the same events, however they are cut. After the agreement to STARTTLS nothing is read as a reply
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from fumidai.smtp.command import Verb, recognise
+from fumidai.smtp.command import Verb, bdat, recognise
 from fumidai.smtp.extensions import Extensions
 from fumidai.smtp.reply import MAX_LINE, Garbled, Reply, ReplyReader, Why
 from fumidai.smtp.states import HELLOS, State, follow
@@ -140,6 +141,14 @@ class ClientMachine:
     def message(self, data: bytes) -> bytes:
         """Expect the answer to the end of this data (stuffed, terminator included) and return it, to be written."""
         return self._expect(Said(b"", Verb.MESSAGE), data)
+
+    def chunk(self, data: bytes, *, last: bool = False) -> bytes:
+        """Expect the answer to a chunk of a message, and return it with its BDAT, to be written (RFC 3030 §2).
+
+        The answer to the last one is the message's: it counts as ``Verb.MESSAGE``.
+        """
+        line = bdat(len(data), last=last)
+        return self._expect(Said(line, Verb.MESSAGE if last else Verb.BDAT), line + data)
 
     def receive(self, data: bytes) -> list[Event]:
         """Take what arrived and give what it means."""

@@ -116,6 +116,11 @@ def expn(text: bytes) -> bytes:
     return b"EXPN " + text + CRLF
 
 
+def bdat(size: int, *, last: bool = False) -> bytes:
+    """BDAT for a chunk of so many octets, which have to follow (RFC 3030 §2)."""
+    return b"BDAT %d%s" % (size, b" LAST" if last else b"") + CRLF
+
+
 DATA: Final = b"DATA" + CRLF
 RSET: Final = b"RSET" + CRLF
 NOOP: Final = b"NOOP" + CRLF
@@ -137,6 +142,8 @@ _TO_BRACKET: Final = re.compile(rb"<[^>]*>")
 _TO_BLANK: Final = re.compile(rb'(?:[^"\\ \t]|\\.|' + _QUOTED + rb")++(?=[ \t]|\Z)|[^ \t]+", re.DOTALL)
 # RFC 5321 §4.1.2: esmtp-keyword "=" esmtp-value. The value is left as it is.
 _PARAMETER: Final = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=(.+))?\Z", re.DOTALL)
+# RFC 3030 §2: chunk-size = 1*DIGIT; a number of more than 20 digits (as for SIZE) is nobody's chunk.
+_CHUNK: Final = re.compile(rb"([0-9]{1,20})(?:[ \t]+(LAST))?\Z", re.IGNORECASE)
 
 
 def recognise(line: bytes) -> Verb:
@@ -155,6 +162,12 @@ def parse_command(line: bytes) -> Command:
     path, rest, fault = _cut_path(argument[introduction.end() :])
     params, bad = _read_params(rest)
     return Command(verb, argument, path, params, fault or bad)
+
+
+def parse_chunk(argument: bytes) -> tuple[int, bool] | None:
+    """The argument of BDAT: octets that follow, and whether they are the message's last; None for no such thing."""
+    found = _CHUNK.match(argument)
+    return (int(found[1]), found[2] is not None) if found else None
 
 
 def _split(line: bytes) -> tuple[Verb, bytes]:

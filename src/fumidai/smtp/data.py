@@ -154,6 +154,36 @@ class DataReader:
         self._oddities[kind] = Oddity(kind, seen.offset, seen.count + count) if seen else Oddity(kind, offset, count)
 
 
+class ChunkReader(DataReader):
+    """Incremental reader of a message that comes in chunks (RFC 3030): no dot ends it, and none is doubled.
+
+    A CR at the end of one chunk and an LF at the start of the next are one line end.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held, self._virtual, self._offset = b"", 0, 0
+        # A dot at the beginning stands on a line, as in a message that follows DATA.
+        self._before = END[:2]
+
+    def feed(self, data: bytes) -> Fed:
+        """Take some more octets, of whichever chunk."""
+        buffer = self._held + data
+        self._held = b"\r" if buffer.endswith(b"\r") else b""
+        raw = buffer[:-1] if self._held else buffer
+        self._look(raw)
+        return Fed(raw, raw)
+
+    def end(self) -> bytes:
+        """The last chunk was read: what was held back."""
+        raw, self._held = self._held, b""
+        self._look(raw)
+        self.done = True
+        return raw
+
+
 def _held_back(buffer: bytes) -> int:
     """How many bytes at the end of the buffer may be the beginning of the message's end."""
     return next((len(start) for start in _STARTS if buffer.endswith(start)), 0)

@@ -25,16 +25,20 @@ class Refusal(Enum):
     UNKNOWN = (500, "5.5.2", "Command not recognised")
     OTHER_PROTOCOL = (500, "5.5.1", "This is a mail server")
     NO_CHUNKS = (502, "5.5.1", "BDAT is not offered")
+    CHUNK_SYNTAX = (501, "5.5.4", "BDAT needs a number of octets, and after it LAST or nothing")
     NO_TLS = (502, "5.5.1", "STARTTLS is not offered")
     NO_NAME = (501, "5.5.4", "A name is needed")
     ARGUMENT = (501, "5.5.4", "No argument is allowed")
     SYNTAX = (501, "5.5.4", "Syntax error")
     SIZE_SYNTAX = (501, "5.5.4", "SIZE is not a number")
+    DSN_SYNTAX = (501, "5.5.4", "Bad value of a DSN parameter")
     PARAMETER = (555, "5.5.4", "Parameter not recognised")
     HELLO_FIRST = (503, "5.5.1", "Say EHLO or HELO first")
     MAIL_FIRST = (503, "5.5.1", "MAIL first")
     RCPT_FIRST = (554, "5.5.1", "No valid recipients")
     NESTED = (503, "5.5.1", "A sender has been given already")
+    MESSAGE_BEGUN = (503, "5.5.1", "The message has begun: BDAT or RSET")
+    CHUNK_LEFT = (503, "5.5.1", "A chunk before this one was refused: RSET")
     IN_TRANSACTION = (503, "5.5.1", "Not within a transaction")
     TOO_MANY_RECIPIENTS = (452, "4.5.3", "Too many recipients")
     SIZE_ANNOUNCED = (552, "5.3.4", "Message too big")
@@ -61,7 +65,9 @@ class Refusal(Enum):
 
 
 #: Refusals of a well-spoken client; they count as no error.
-BLAMELESS: Final = frozenset({Refusal.TOO_MANY_RECIPIENTS, Refusal.SIZE_ANNOUNCED, Refusal.MESSAGE_TOO_BIG})
+BLAMELESS: Final = frozenset(
+    {Refusal.TOO_MANY_RECIPIENTS, Refusal.SIZE_ANNOUNCED, Refusal.MESSAGE_TOO_BIG, Refusal.CHUNK_LEFT}
+)
 
 #: Command -> states in which it is out of place (RFC 5321 §4.1.4; for DATA §3.3 leaves 503 and 554 to choose from).
 ORDER: Final[Mapping[Verb, Mapping[State, Refusal]]] = {
@@ -69,14 +75,30 @@ ORDER: Final[Mapping[Verb, Mapping[State, Refusal]]] = {
         State.READY: Refusal.HELLO_FIRST,
         State.MAIL: Refusal.NESTED,
         State.RCPT: Refusal.NESTED,
+        State.BDAT: Refusal.NESTED,
     },
-    Verb.RCPT: {State.READY: Refusal.MAIL_FIRST, State.GREETED: Refusal.MAIL_FIRST},
+    Verb.RCPT: {
+        State.READY: Refusal.MAIL_FIRST,
+        State.GREETED: Refusal.MAIL_FIRST,
+        State.BDAT: Refusal.MESSAGE_BEGUN,
+    },
     Verb.DATA: {
         State.READY: Refusal.MAIL_FIRST,
         State.GREETED: Refusal.MAIL_FIRST,
         State.MAIL: Refusal.RCPT_FIRST,
+        # RFC 3030 §2: DATA and BDAT can't be used in one transaction.
+        State.BDAT: Refusal.MESSAGE_BEGUN,
     },
-    Verb.STARTTLS: {State.MAIL: Refusal.IN_TRANSACTION, State.RCPT: Refusal.IN_TRANSACTION},
+    Verb.BDAT: {
+        State.READY: Refusal.MAIL_FIRST,
+        State.GREETED: Refusal.MAIL_FIRST,
+        State.MAIL: Refusal.RCPT_FIRST,
+    },
+    Verb.STARTTLS: {
+        State.MAIL: Refusal.IN_TRANSACTION,
+        State.RCPT: Refusal.IN_TRANSACTION,
+        State.BDAT: Refusal.IN_TRANSACTION,
+    },
 }
 
 #: Commands that take no argument (RFC 5321 §4.1.1; RFC 3207 §4 for STARTTLS).

@@ -16,11 +16,15 @@ behind a MAIL that is refused is out of order. Pipelined input waits inside, and
 What is wrong in form or order is answered by the machine: a ``Refuse`` carries the reply to be written (see
 ``refusals``). State follows the answers by the table in ``states``.
 
+With ``CHUNKING`` among what is announced the message may also come in chunks (RFC 3030): ``ChunkBegin`` asks before the
+first, ``ChunkEnd`` after each but the last, which ends in a ``Message`` or ``DataEnd`` as a dot would. A chunk that is
+refused is counted and dropped before its reply is given; one greater than what may be dropped closes the connection.
+
 The same bytes with the same answers give the same events, however they are cut, if neighbouring ``DataChunk``,
 ``Early`` and ``Injected`` are taken together.
 
-Limits: no BDAT (502 and close: its chunk would be read as commands). No time. A command ends only at CR LF, so a
-person with a tool that sends bare LF gets no answer.
+Limits: without ``CHUNKING`` a BDAT is answered 502 and closes, for its chunk would be read as commands. No time. A
+command ends only at CR LF, so a person with a tool that sends bare LF gets no answer.
 """
 
 from __future__ import annotations
@@ -29,11 +33,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fumidai.errors import FumidaiError
-from fumidai.smtp.command import Command, Fault, Verb, parse_command
-from fumidai.smtp.data import END, DataReader
-from fumidai.smtp.refusals import BARE, BLAMELESS, ORDER, OTHER_PROTOCOLS, PARAMETERS, Refusal
+from fumidai.smtp.command import Command, Fault, Verb, parse_chunk, parse_command
+from fumidai.smtp.data import END, ChunkReader, DataReader, Oddity
+from fumidai.smtp.objections import objection
+from fumidai.smtp.refusals import BLAMELESS, OTHER_PROTOCOLS, Refusal
 from fumidai.smtp.reply import write_reply
+from fumidai.smtp.server_chunks import ChunkIntake, Verdict
 from fumidai.smtp.server_events import (
+    ChunkBegin,
+    ChunkEnd,
     Close,
     Continuation,
     DataBegin,
@@ -52,6 +60,7 @@ from fumidai.smtp.server_events import (
     Refuse,
     Reset,
     StartTls,
+    Swallowed,
     question,
     usual,
     verb_of,
@@ -59,6 +68,8 @@ from fumidai.smtp.server_events import (
 from fumidai.smtp.states import State, follow
 
 __all__ = [
+    "ChunkBegin",
+    "ChunkEnd",
     "Close",
     "Continuation",
     "DataBegin",
@@ -81,13 +92,16 @@ __all__ = [
     "ServerMachine",
     "ServerState",
     "StartTls",
+    "Swallowed",
     "usual",
 ]
 
 #: The name under which the answering side's users know it.
 ServerState = State
 
-_NO_QUESTION = (DataChunk, Refuse, Early, Injected, Close)
+_NO_QUESTION = (DataChunk, Swallowed, Refuse, Early, Injected, Close)
+_STARTTLS = frozenset({"STARTTLS"})
+_IN_TRANSACTION = (State.MAIL, State.RCPT, State.DATA, State.BDAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,9 @@ class Limits:
 
     Attributes:
         line: octets of a command, CR LF included (RFC 5321 §4.5.3.1.4 says 512, extensions add to it).
-        message: octets of a message, unstuffed; 0: none.
+        message: octets of a message, unstuffed; 0: no bound.
+        excess: octets of one transaction beyond that, or in chunks that were refused, that are read and dropped before
+            the machine closes.
         recipients: taken in one transaction (RFC 5321 §4.5.3.1.8: at least 100).
         errors: refusals of form and order after which the machine closes.
         endless: octets of a line that is too long and still goes on, after which the machine closes.
@@ -105,6 +121,7 @@ class Limits:
 
     line: int = 2048
     message: int = 0
+    excess: int = 64 * 1024 * 1024
     recipients: int = 1000
     errors: int = 20
     endless: int = 64 * 1024
@@ -134,6 +151,7 @@ class ServerMachine:
         "_collect",
         "_continued",
         "_errors",
+        "_intake",
         "_keywords",
         "_parts",
         "_queue",
@@ -169,12 +187,20 @@ class ServerMachine:
         self._skipped: int | None = None  # octets of a line too long that were dropped; None: not in one
         self._errors = 0
         self._continued = False  # a 334 was answered: the next line is no command
-        self._begin_message()
+        self._reader = DataReader()
+        self._intake: ChunkIntake | None = None  # from the first BDAT on
+        self._size = 0  # of all, also of what is over the bound
+        self._parts: list[bytes] = []
 
     @property
     def closed(self) -> bool:
         """Nothing more is read: write what is due and close."""
         return self.state is State.CLOSED
+
+    @property
+    def in_body(self) -> bool:
+        """A message is under way, or a chunk that was refused is being dropped."""
+        return self.state in (State.DATA, State.BDAT) or (self._intake is not None and self._intake.left >= 0)
 
     def greet(self, text: str, code: int = 220) -> bytes:
         """The greeting; with another code than 220 it refuses the client and closes."""
@@ -205,7 +231,8 @@ class ServerMachine:
     def answer(self, code: int, text: str, enhanced: str = "") -> bytes:
         """Answer what is asked, and give the bytes to write.
 
-        To an EHLO that is taken the announcement is added. Several lines: put line feeds into the text.
+        To an EHLO that is taken the announcement is added. Several lines: put line feeds into the text. For a
+        ``ChunkBegin`` there is nothing to write yet.
 
         Raises:
             FumidaiError: nothing is asked.
@@ -216,7 +243,8 @@ class ServerMachine:
         self._move(asked, code)
         if isinstance(asked, Hello) and asked.verb is Verb.EHLO and code == 250:
             text = "\n".join((text, *self._offered()))
-        return write_reply(code, text, enhanced)
+        reply = write_reply(code, text, enhanced)
+        return self._open_chunk(code, reply) if isinstance(asked, ChunkBegin) else reply
 
     def tls_started(self) -> list[Event]:
         """TLS stands: forget what was learnt in clear (RFC 3207 §4.2), and give what came in clear since the 220."""
@@ -237,9 +265,13 @@ class ServerMachine:
             self.hello = asked
         if isinstance(asked, Mail) and taken:
             self.sender = asked
+        if isinstance(asked, DataBegin | ChunkBegin):
+            self._begin_message()
         if isinstance(asked, Rcpt) and taken:
             self.recipients.append(asked)
         self._continued = code == 334
+        if self._intake is not None:
+            self._intake.answered(verb, taken)
         self.state = follow(self.state, verb, code, self.hello is not None)
         if verb is Verb.QUIT or code == 421:
             self.state = State.CLOSED
@@ -247,9 +279,11 @@ class ServerMachine:
 
     def _forget_transaction(self) -> None:
         """Outside a transaction there is no sender and no recipient."""
-        if self.state not in (State.MAIL, State.RCPT, State.DATA):
+        if self.state not in _IN_TRANSACTION:
             self.sender = None
             self.recipients = []
+            if self._intake is not None:
+                self._intake.reader = None
 
     def _wait(self, data: bytes) -> list[Event]:
         """Keep what comes before the answer."""
@@ -273,7 +307,8 @@ class ServerMachine:
             case State.DATA:
                 return self._data()
             case _:
-                return self._line()
+                intake = self._intake
+                return self._line() if intake is None or intake.left < 0 else self._octets(intake)
 
     def _early(self) -> bool:
         """Report what is said before the greeting, and keep it, bounded."""
@@ -295,8 +330,8 @@ class ServerMachine:
 
     def _begin_message(self) -> None:
         self._reader = DataReader()
-        self._size = 0  # of all, also of what is over the bound
-        self._parts: list[bytes] = []
+        self._size = 0
+        self._parts = []
 
     def _data(self) -> bool:
         """Read the message on; at most up to where it may end, so that the rest is not copied again and again."""
@@ -307,8 +342,11 @@ class ServerMachine:
         fed = self._reader.feed(bytes(self._buffer[:length]))
         del self._buffer[: length - len(fed.rest)]
         self._keep(fed.data)
-        if fed.done:
-            self._end_message()
+        if self.limits.message and self._size > self.limits.message + self.limits.excess:
+            self._refuse(Refusal.MESSAGE_TOO_BIG, b"")
+            self._close(Refusal.MESSAGE_TOO_BIG)
+        elif fed.done:
+            self._end_message(self._reader.oddities)
         return True
 
     def _keep(self, data: bytes) -> None:
@@ -321,15 +359,81 @@ class ServerMachine:
         elif part:
             self._queue.append(DataChunk(part))
 
-    def _end_message(self) -> None:
-        size, parts, oddities = self._size, self._parts, self._reader.oddities
-        self._begin_message()
+    def _end_message(self, oddities: tuple[Oddity, ...]) -> None:
+        size, parts, self._parts = self._size, self._parts, []
         if self.limits.message and size > self.limits.message:
             self.state = follow(self.state, Verb.MESSAGE, Refusal.MESSAGE_TOO_BIG.code, self.hello is not None)
             self._forget_transaction()
             self._refuse(Refusal.MESSAGE_TOO_BIG, b"")
         else:
             self._queue.append(Message(b"".join(parts), oddities) if self._collect else DataEnd(size, oddities))
+
+    def _begin_chunk(self, command: Command, line: bytes) -> None:
+        """A BDAT: what follows are octets, whatever is answered."""
+        announced = "CHUNKING" in self._keywords
+        chunk = parse_chunk(command.argument) if announced else None
+        if chunk is None:
+            # Where the chunk ends nobody knows, and it must not be read as commands.
+            why = Refusal.CHUNK_SYNTAX if announced else Refusal.NO_CHUNKS
+            self._refuse(why, line)
+            self._close(why)
+            return
+        intake = self._intake = self._intake or ChunkIntake(self.limits.excess)
+        intake.begin(*chunk)
+        wrong = self._objection_to_chunk(command, intake)
+        if wrong:
+            self.state = follow(self.state, Verb.BDAT, wrong.code, self.hello is not None)
+            self._forget_transaction()
+            self._drop_chunk(intake, (wrong, line), len(line))
+        elif self.state is State.RCPT:
+            self._queue.append(ChunkBegin(*chunk))
+
+    def _objection_to_chunk(self, command: Command, intake: ChunkIntake) -> Refusal | None:
+        # RFC 3030 §2: a client that pipelines may have sent more before it heard of the first refusal.
+        if intake.failed:
+            return Refusal.CHUNK_LEFT
+        so_far = self._size if self.state is State.BDAT else 0
+        if out_of_order := objection(command, self.state, self._keywords):
+            return out_of_order
+        too_big = self.limits.message and so_far + intake.size > self.limits.message
+        return Refusal.MESSAGE_TOO_BIG if too_big else None
+
+    def _open_chunk(self, code: int, reply: bytes) -> bytes:
+        """The first chunk was answered: keep it, or drop it and say so then."""
+        intake = self._intake
+        if intake is None or self.closed:
+            return reply
+        if code // 100 == 2:
+            intake.reader = ChunkReader()
+        else:
+            self._drop_chunk(intake, Swallowed(reply))
+        return b""
+
+    def _drop_chunk(self, intake: ChunkIntake, verdict: Verdict, more: int = 0) -> None:
+        if not intake.drop(verdict, more):
+            self._end_chunk(intake)
+            self._close(Refusal.MESSAGE_TOO_BIG)
+
+    def _octets(self, intake: ChunkIntake) -> bool:
+        """Read the chunk on."""
+        if intake.left and not self._buffer:
+            return False
+        self._keep(intake.take(self._buffer))
+        if not intake.left:
+            self._end_chunk(intake)
+        return True
+
+    def _end_chunk(self, intake: ChunkIntake) -> None:
+        reader, verdict = intake.reader, intake.end()
+        if isinstance(verdict, Swallowed):
+            self._queue.append(verdict)
+        elif verdict is not None:
+            self._refuse(*verdict)
+        elif reader is not None and intake.last:
+            self._keep(reader.end())
+            self._end_message(reader.oddities)
+        else:
+            self._queue.append(ChunkEnd(intake.size))
 
     def _line(self) -> bool:
         """Read one command, or find that its line is too long."""
@@ -384,9 +488,7 @@ class ServerMachine:
         if command.verb is Verb.UNKNOWN:
             self._unknown(line)
         elif command.verb is Verb.BDAT:
-            # What follows is a chunk, not commands; nothing can be read any more.
-            self._refuse(Refusal.NO_CHUNKS, line)
-            self._close(Refusal.NO_CHUNKS)
+            self._begin_chunk(command, line)
         elif refusal := self._objection(command):
             self._refuse(refusal, line, command.fault if refusal is Refusal.SYNTAX else None)
         else:
@@ -399,30 +501,12 @@ class ServerMachine:
             self._close(Refusal.OTHER_PROTOCOL)
 
     def _objection(self, command: Command) -> Refusal | None:
-        """What is wrong with the order or the form of this command."""
-        verb = command.verb
-        if verb in BARE and command.argument:
-            return Refusal.ARGUMENT
-        if verb in (Verb.EHLO, Verb.HELO) and not command.argument:
-            return Refusal.NO_NAME
-        if verb is Verb.STARTTLS and (self.tls or "STARTTLS" not in self._keywords):
-            return Refusal.NO_TLS
-        if out_of_order := ORDER.get(verb, {}).get(self.state):
-            return out_of_order
-        if command.fault:
-            return Refusal.SYNTAX
-        return self._objection_to_parameters(command)
-
-    def _objection_to_parameters(self, command: Command) -> Refusal | None:
-        """What is wrong with the parameters of a MAIL or RCPT, or with taking one recipient more."""
-        known = PARAMETERS.get(command.verb, {})
-        if any(known.get(keyword) not in self._keywords for keyword in command.params):
-            return Refusal.PARAMETER
-        size = command.params.get("SIZE")
-        # RFC 1870 §3: at most 20 digits
-        if size is not None and not (size.isdigit() and len(size) <= 20):
-            return Refusal.SIZE_SYNTAX
-        if size and self.limits.message and int(size) > self.limits.message:
+        """What is wrong with the order or the form of this command, or with taking one recipient more."""
+        keywords = self._keywords - _STARTTLS if self.tls and command.verb is Verb.STARTTLS else self._keywords
+        if why := objection(command, self.state, keywords):
+            return why
+        bound = self.limits.message
+        if bound and command.params and int(command.params.get("SIZE", 0)) > bound:
             return Refusal.SIZE_ANNOUNCED
         if command.verb is Verb.RCPT and len(self.recipients) >= self.limits.recipients:
             return Refusal.TOO_MANY_RECIPIENTS

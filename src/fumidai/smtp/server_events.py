@@ -54,6 +54,31 @@ class DataBegin:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkBegin:
+    """The first BDAT of a message. After a 2yz, of which nothing is written, the chunks come.
+
+    After any other answer the chunk is dropped, and then ``Swallowed`` brings the reply (RFC 3030 §2).
+    """
+
+    size: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """A chunk of so many octets has come that is not the last. A 2yz acknowledges these octets, not the message."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swallowed:
+    """A chunk that was refused has been read and dropped: the reply to write now."""
+
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DataChunk:
     """Part of a message, unstuffed. No question."""
 
@@ -132,14 +157,30 @@ class Close:
     why: Refusal
 
 
-Question = Hello | StartTls | Mail | Rcpt | DataBegin | DataEnd | Message | Reset | Quit | Other | Continuation
-Event = Question | DataChunk | Refuse | Early | Injected | Close
+Question = (
+    Hello
+    | StartTls
+    | Mail
+    | Rcpt
+    | DataBegin
+    | ChunkBegin
+    | ChunkEnd
+    | DataEnd
+    | Message
+    | Reset
+    | Quit
+    | Other
+    | Continuation
+)
+Event = Question | DataChunk | Swallowed | Refuse | Early | Injected | Close
 
 _VERBS: Final[Mapping[type, Verb]] = {
     StartTls: Verb.STARTTLS,
     Mail: Verb.MAIL,
     Rcpt: Verb.RCPT,
     DataBegin: Verb.DATA,
+    ChunkBegin: Verb.BDAT,
+    ChunkEnd: Verb.BDAT,
     DataEnd: Verb.MESSAGE,
     Message: Verb.MESSAGE,
     Reset: Verb.RSET,
@@ -198,4 +239,6 @@ def usual(asked: Question, name: str = "") -> tuple[int, str, str]:
     """
     if isinstance(asked, Hello):
         return 250, name, ""
+    if isinstance(asked, ChunkBegin | ChunkEnd):
+        return 250, f"{asked.size} octets received", "2.0.0"
     return _USUAL.get(verb_of(asked), (502, "Not offered", "5.5.1"))

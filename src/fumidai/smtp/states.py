@@ -5,7 +5,9 @@ A dialogue moves by answers, not by commands: asking side and answering side see
 answer and follow the same row, so that they can't come apart. What stands in no row moves nothing.
 ``docs/smtp.md`` shows these tables; it is made from them.
 
-Limits: BDAT moves nothing (RFC 3030 is not spoken here).
+The last chunk of a message (BDAT … LAST) is its end and answered as such: both ends count it as ``MESSAGE``.
+
+Limits: what a command means that came out of order is ``refusals``' to say.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class State(StrEnum):
     MAIL = "mail"  # a sender was taken
     RCPT = "rcpt"  # a recipient was taken
     DATA = "data"  # the message is being sent
+    BDAT = "bdat"  # a chunk of the message was taken, the last one was not
     TLS = "tls"  # agreed to begin TLS
     CLOSED = "closed"  # QUIT was answered, or the stream ended
 
@@ -38,6 +41,10 @@ MOVES: Final[Mapping[tuple[Verb, int], State | None]] = {
     (Verb.MAIL, 2): State.MAIL,
     (Verb.RCPT, 2): State.RCPT,
     (Verb.DATA, 3): State.DATA,
+    (Verb.BDAT, 2): State.BDAT,
+    # RFC 3030 §2: after a chunk that was refused the transaction has failed.
+    (Verb.BDAT, 4): None,
+    (Verb.BDAT, 5): None,
     # RFC 5321 §4.1.1.4: whatever the answer to the end of the data, the transaction is over.
     (Verb.MESSAGE, 2): None,
     (Verb.MESSAGE, 4): None,
