@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -149,3 +150,13 @@ def test_any_bytes_are_a_path_or_a_fault(raw: bytes) -> None:
         assert path.local_part
         assert path.domain.isascii()
         assert path.domain == path.domain.lower()
+
+
+@given(
+    st.from_regex(rb"<[A-Za-z0-9_+.-]{1,8}@[A-Za-z0-9.-]{1,12}>", fullmatch=True)
+    | st.builds(lambda name, last: b"<u@" + name + b"." + last + b">", st.binary(max_size=70), st.binary(max_size=5))
+)
+def test_an_ordinary_path_is_read_as_every_other(raw: bytes) -> None:
+    # Blanks around a path are no part of it, and keep it from the short way.
+    read, long_way = parse_path(raw), parse_path(raw + b" ")
+    assert replace(read, raw=b"") == replace(long_way, raw=b"")

@@ -23,15 +23,16 @@ wait for the DNS.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.policy.domains import parents
 from fumidai.policy.request import plain_address
-from fumidai.smtp.literal import domain_key, parse_literal
+from fumidai.smtp.literal import MAX_DOMAIN, domain_key, parse_literal
 
 Address = IPv4Address | IPv6Address
 
@@ -127,6 +128,7 @@ class AccessMap:
         refuses_client: a Connect: or untagged key may refuse a client (by address or by name).
         asks_name, refuses_name, relays_name: such a key is a name; and it refuses; and it lets relay.
         relays_client: a client may relay by such a key.
+        asks_sender: there is a From: or untagged key at all.
         refuses_sender: a From: or untagged key may refuse a sender.
         tags: which tags stand in the table at all.
     """
@@ -137,8 +139,10 @@ class AccessMap:
     asks_name: bool = field(init=False, compare=False, repr=False)
     refuses_name: bool = field(init=False, compare=False, repr=False)
     relays_name: bool = field(init=False, compare=False, repr=False)
+    asks_sender: bool = field(init=False, compare=False, repr=False)
     refuses_sender: bool = field(init=False, compare=False, repr=False)
     tags: frozenset[Tag] = field(init=False, compare=False, repr=False)
+    _tables: Mapping[Tag, _Table] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         clients = [(key, side.kind) for key, side in self._about(Tag.CONNECT) if "@" not in key]
@@ -151,11 +155,13 @@ class AccessMap:
             "asks_name": bool(names),
             "refuses_name": bool(names & REFUSING),
             "relays_name": Kind.RELAY in names,
+            "asks_sender": bool(senders),
             "refuses_sender": bool(senders & REFUSING),
         }
         for name, value in told.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "tags", frozenset(split_key(key)[0] for key in self.sides))
+        object.__setattr__(self, "_tables", {tag: _table(self.sides, tag) for tag in Tag})
 
     def _about(self, tag: Tag) -> Iterator[tuple[str, RightSide]]:
         for key, side in self.sides.items():
@@ -165,23 +171,23 @@ class AccessMap:
 
     def client_name(self, name: str) -> Hit | None:
         """A verified name, or ``[address]`` for a client that has none."""
-        return self._first(Tag.CONNECT, _domain_walk(name))
+        return self._tables[Tag.CONNECT].domain(name)
 
     def client_address(self, address: Address) -> Hit | None:
         """An address and the nets around it."""
-        return self._first(Tag.CONNECT, _address_walk(address))
+        return self._tables[Tag.CONNECT].first(_address_walk(address))
 
     def sender(self, local_part: str, domain: str) -> Hit | None:
         """A sender (not the null one, which always passes)."""
-        return self._first(Tag.FROM, _mailbox_walk(local_part, domain, with_user=True))
+        return self._tables[Tag.FROM].mailbox(local_part, domain, with_user=True)
 
     def recipient(self, local_part: str, domain: str, *, ours: bool) -> Hit | None:
         """A recipient; ``ours``: its domain is one that we receive for."""
-        return self._first(Tag.TO, _mailbox_walk(local_part, domain, with_user=ours))
+        return self._tables[Tag.TO].mailbox(local_part, domain, with_user=ours)
 
     def spam(self, local_part: str, domain: str) -> Hit | None:
         """What Spam: says of a recipient; a tag that has no untagged form."""
-        return self._first(Tag.SPAM, _mailbox_walk(local_part, domain, with_user=True))
+        return self._tables[Tag.SPAM].mailbox(local_part, domain, with_user=True)
 
     def client_number(self, tag: Tag, address: Address) -> int | None:
         """What ClientRate:, ClientConn: or GreetPause: says of a client; the tag alone is the default of all clients.
@@ -190,12 +196,8 @@ class AccessMap:
             connections a minute, connections at once, milliseconds before the greeting; 0: no limit, no pause;
             None: the table says nothing.
         """
-        # sendmail, ratecontrol, conncontrol and greet_pause: keys with this tag only, untagged ones are not asked.
-        if tag not in self.tags:
-            return None
-        keys = (*_address_walk(plain_address(address)), "")
-        found = (self.sides.get(f"{tag}:{key}") for key in keys)
-        return next((side.code for side in found if side is not None), None)
+        hit = self._tables[tag].first((*_address_walk(plain_address(address)), ""))
+        return hit.side.code if hit else None
 
     def relayed_domains(self) -> Iterator[str]:
         """Names to which the table relays for everyone."""
@@ -203,16 +205,53 @@ class AccessMap:
             if side.kind is Kind.RELAY and not _is_address_key(key):
                 yield key.rpartition("@")[2]
 
-    def _first(self, tag: Tag, keys: Iterable[str]) -> Hit | None:
+
+#: Tags beside which keys without a tag count (sendmail, cf/README; ratecontrol, conncontrol, greet_pause: only tagged).
+_ALSO_UNTAGGED: Final = frozenset({Tag.CONNECT, Tag.FROM, Tag.TO})
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What is asked under one tag: its own keys, and those without a tag where there is no such key with it.
+
+    Attributes:
+        hits: by the key without its tag.
+        homes: the domains of those keys that are mailboxes (``user@domain``); "" if some are a user alone (``user@``).
+    """
+
+    hits: Mapping[str, Hit]
+    homes: frozenset[str]
+
+    def first(self, keys: Iterable[str]) -> Hit | None:
         """The first key that is there; SKIP ends the search with nothing found."""
-        if tag not in self.tags and (tag is Tag.SPAM or Tag.ANY not in self.tags):
-            return None
         for key in keys:
-            for tagged in (f"{tag}:{key}", key) if tag is not Tag.SPAM else (f"{tag}:{key}",):
-                side = self.sides.get(tagged)
-                if side is not None:
-                    return None if side.kind is Kind.SKIP else Hit(shown_key(tagged), side)
+            hit = self.hits.get(key)
+            if hit is not None:
+                return None if hit.side.kind is Kind.SKIP else hit
         return None
+
+    def domain(self, domain: str) -> Hit | None:
+        """A domain or literal, and what is around it."""
+        return self.first(_domain_walk(domain)) if self.hits else None
+
+    def mailbox(self, local_part: str, domain: str, *, with_user: bool) -> Hit | None:
+        """A mailbox; ``with_user``: keys that are a user alone count."""
+        if not self.hits:
+            return None
+        around = _domain_walk(domain) if domain else []
+        keys = around
+        if self.homes and ("" in self.homes or (around[:1] and around[0] in self.homes)):
+            keys = [*_users(local_part.lower(), around[:1], with_user=with_user), *around]
+        return self.first(keys)
+
+
+def _table(sides: Mapping[str, RightSide], tag: Tag) -> _Table:
+    hits: dict[str, Hit] = {}
+    for key, side in sides.items():
+        own, rest = split_key(key)
+        if own is tag or (own is Tag.ANY and tag in _ALSO_UNTAGGED and f"{tag}:{rest}" not in sides):
+            hits[rest] = Hit(shown_key(key), side)
+    return _Table(hits, frozenset(key.rpartition("@")[2] for key in hits if "@" in key))
 
 
 _TAGGED: Final = re.compile(rf"({'|'.join(tag for tag in Tag if tag)}):(.*)", re.IGNORECASE | re.DOTALL)
@@ -263,39 +302,33 @@ def _groups(address: IPv6Address) -> list[str]:
     return [f"{int(group, 16):x}" for group in address.exploded.split(":")]
 
 
-def _domain_walk(domain: str) -> Iterator[str]:
-    literal = parse_literal(domain)
+def _domain_walk(domain: str) -> Sequence[str]:
+    """A domain and what is around it; what can be no name is walked each time, so that nothing long is kept."""
+    return _walked(domain) if len(domain) <= MAX_DOMAIN else _walk(domain)
+
+
+def _walk(domain: str) -> Sequence[str]:
     key = domain_key(domain)
-    yield key
-    if literal is not None:
-        yield from _address_walk(literal)
-    elif not key.startswith("["):
-        yield from parents(key)
+    if not key.startswith("["):
+        return [key, *parents(key)]
+    literal = parse_literal(key)
+    return [key] if literal is None else [key, *_address_walk(literal)]
 
 
-def _address_walk(address: Address) -> Iterator[str]:
+_walked: Final = lru_cache(maxsize=512)(_walk)
+
+
+def _address_walk(address: Address) -> list[str]:
     if isinstance(address, IPv4Address):
         parts, mark, prefix = str(address).split("."), ".", ""
     else:
         parts, mark, prefix = _groups(address), ":", "ipv6:"
-    for count in range(len(parts), 0, -1):
-        yield prefix + mark.join(parts[:count])
+    return [prefix + mark.join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
-def _mailbox_walk(local_part: str, domain: str, *, with_user: bool) -> Iterator[str]:
-    users = list(_users(local_part.lower()))
-    key = domain_key(domain)
-    if key:
-        yield from (f"{user}@{key}" for user in users)
-    if with_user:
-        yield from (f"{user}@" for user in users)
-    if key:
-        yield from _domain_walk(domain)
-
-
-def _users(local_part: str) -> Iterator[str]:
+def _users(local_part: str, domain: Sequence[str], *, with_user: bool) -> list[str]:
+    """Keys of a mailbox at a domain (none given: it has none), then of its user alone."""
     user, plus, _ = local_part.partition("+")
-    yield local_part
-    if plus and user:
-        yield f"{user}+*"
-        yield user
+    users = [local_part, f"{user}+*", user] if plus and user else [local_part]
+    keys = [f"{user}@{name}" for name in domain for user in users]
+    return keys + [f"{user}@" for user in users] if with_user else keys

@@ -8,73 +8,64 @@ Limits: an IPv4 address that came in over an IPv6 socket (``::ffff:192.0.2.1``) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from fumidai.policy.access import Hit, Kind
+from fumidai.policy.access import Address, Hit
 from fumidai.policy.model import Policy
 from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown, plain_address
 from fumidai.policy.rules import Rule
+from fumidai.policy.standing import Ground, Standing, shown_client
 from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
+from fumidai.smtp.forms import ALL, Form
 from fumidai.smtp.readings import Reading, readings
 
 NO_FACTS: Final[Mapping[Need, Fact]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """Why something is permitted: a rule and the fields of its sentence."""
-
-    rule: Rule
-    params: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Case:
-    """A request before a policy.
+    """A request before a policy. What it costs something to find out is found out when it is asked for, once.
 
     Attributes:
         policy, request, facts: as asked.
         client: the client's address, None if nobody knows it.
         name: its verified name; None: it has none; UNKNOWN: nobody knows (yet).
-        sender: the reverse-path read by the grammar; UNKNOWN as in the request.
+        standing: what the policy says of the client, whatever it sends.
     """
 
     policy: Policy
     request: Request
     facts: Mapping[Need, Fact]
-    client: IPv4Address | IPv6Address | None
+    client: Address | None
     name: str | None | Unknown
-    sender: Path | NullPath | Malformed | Unknown
+    standing: Standing
+    _sender: Path | NullPath | Malformed | Unknown | None = None
+    _from_hits: tuple[Hit, ...] | None = None
 
     @property
     def shown_client(self) -> str:
         """The client for a sentence."""
-        return str(self.client) if self.client else "an unknown client"
+        return shown_client(self.client)
 
-    def by_name(self) -> Hit | None:
-        """What the access table says of the client's name, or of ``[address]`` if it has none."""
-        if isinstance(self.name, str):
-            return self.policy.access.client_name(self.name)
-        if self.name is None and self.client is not None:
-            return self.policy.access.client_name(bracketed(self.client))
-        return None
-
-    def by_address(self) -> Hit | None:
-        """What the access table says of the client's address."""
-        return self.policy.access.client_address(self.client) if self.client is not None else None
+    @property
+    def sender(self) -> Path | NullPath | Malformed | Unknown:
+        """The reverse-path read by the grammar; UNKNOWN as in the request."""
+        if self._sender is None:
+            raw = self.request.reverse_path
+            self._sender = raw if isinstance(raw, Unknown) else path_of(raw)
+        return self._sender
 
     def connect_hit(self) -> Hit | None:
         """What the access table says of the client: its name beats its address (sendmail, check_relay)."""
-        return self.by_name() or self.by_address()
+        return self.standing.hit
 
     def right(self) -> Ground | None:
         """Why this client may send anywhere; None if it may not."""
-        return self._user_right() or self._network_right() or self._access_right()
+        return self._user_right() or self.standing.ground
 
     def _user_right(self) -> Ground | None:
         user = self.request.user
@@ -82,36 +73,36 @@ class Case:
             return Ground(Rule.AUTHENTICATED, {"user": user})
         return None
 
-    def _network_right(self) -> Ground | None:
-        if self.client is not None:
-            for network in self.policy.relay_networks:
-                if self.client in network:
-                    return Ground(Rule.RELAY_NETWORK, {"client": str(self.client), "network": str(network)})
-        return None
-
-    def _access_right(self) -> Ground | None:
-        # sendmail, Relay_ok: a name lets relay only once it has been verified; "[192.0.2.1]" is no such name.
-        named = self.by_name() if isinstance(self.name, str) else None
-        for hit in (self.by_address(), named):
-            if hit is not None and hit.side.kind is Kind.RELAY:
-                return Ground(Rule.ACCESS_CONNECT_RELAY, {"client": self.shown_client, "key": hit.key})
-        return None
-
     def sender_readings(self) -> tuple[Reading, ...]:
         """Every reading of the sender; none for the null sender and the unknown one."""
-        return () if isinstance(self.sender, Unknown) else readings(self.sender)
+        raw = self.request.reverse_path
+        return () if isinstance(raw, Unknown) else readings_of(raw, ALL)
+
+    def from_hits(self) -> tuple[Hit, ...]:
+        """What the access table says of the sender, in any reading; quotes are no part of a mailbox's name."""
+        if self._from_hits is None:
+            self._from_hits = tuple(self._find_sender()) if self.policy.access.asks_sender else ()
+        return self._from_hits
+
+    def _find_sender(self) -> Iterator[Hit]:
+        sender = self.sender
+        for reading in self.sender_readings():
+            local_part = reading.local_part
+            if isinstance(sender, Path) and not reading.forms:
+                local_part = sender.content
+            hit = self.policy.access.sender(local_part, reading.domain)
+            if hit is not None:
+                yield hit
 
 
 def make_case(policy: Policy, request: Request, facts: Mapping[Need, Fact]) -> Case:
     """Put a request, a policy and what was looked up side by side."""
     client = None if isinstance(request.client, Unknown) else plain_address(request.client)
-    sender = UNKNOWN if isinstance(request.reverse_path, Unknown) else parse_path(request.reverse_path)
-    return Case(policy, request, facts, client, _name(request, client, facts), sender)
+    name = _name(request, client, facts)
+    return Case(policy, request, facts, client, name, policy.standings.of(client, name))
 
 
-def _name(
-    request: Request, client: IPv4Address | IPv6Address | None, facts: Mapping[Need, Fact]
-) -> str | None | Unknown:
+def _name(request: Request, client: Address | None, facts: Mapping[Need, Fact]) -> str | None | Unknown:
     if not isinstance(request.client_name, Unknown):
         return request.client_name or None
     fact = facts.get(name_need(client)) if client is not None else None
@@ -120,17 +111,33 @@ def _name(
     return fact.value or None
 
 
-def bracketed(address: IPv4Address | IPv6Address) -> str:
-    """The name that sendmail gives to a client without one."""
-    return f"[{address}]" if isinstance(address, IPv4Address) else f"[IPv6:{address}]"
+def path_of(raw: bytes) -> Path | NullPath | Malformed:
+    """``parse_path``, remembered: the same sender comes with each of its recipients."""
+    return _path(raw) if len(raw) <= _SHORT else parse_path(raw)
 
 
-def name_need(client: IPv4Address | IPv6Address) -> Need:
+def readings_of(raw: bytes, routing: frozenset[Form]) -> tuple[Reading, ...]:
+    """``readings`` of ``path_of``, remembered."""
+    return _readings(raw, routing) if len(raw) <= _SHORT else readings(parse_path(raw), routing)
+
+
+# What is remembered is bounded by its number and by the length of each, so that no flood of strange addresses holds
+# more than a few megabytes; a path longer than RFC 5321 §4.5.3.1.3 has it is read each time.
+_SHORT: Final = 256
+_path: Final = lru_cache(maxsize=512)(parse_path)
+
+
+@lru_cache(maxsize=128)
+def _readings(raw: bytes, routing: frozenset[Form]) -> tuple[Reading, ...]:
+    return readings(_path(raw), routing)
+
+
+def name_need(client: Address) -> Need:
     """The verified name of a client; a fact's value is the name, or "" if it has none."""
     return Need(FactKind.CLIENT_NAME, str(client))
 
 
-def listed_need(zone: str, client: IPv4Address | IPv6Address) -> Need:
+def listed_need(zone: str, client: Address) -> Need:
     """Whether a blocklist has a client, as ``zone address``; a fact's value says what it is listed as, "" if not."""
     return Need(FactKind.DNSBL, f"{zone} {client}")
 
@@ -140,7 +147,6 @@ def sender_need(domain: str) -> Need:
     return Need(FactKind.SENDER_DOMAIN, domain)
 
 
-@lru_cache(maxsize=1024)
 def shown(raw: bytes) -> str:
     """Bytes of a path for a sentence, without its brackets: text from outside, to be escaped where it is shown."""
     return raw.decode("utf-8", "replace").strip(" ").removeprefix("<").removesuffix(">")

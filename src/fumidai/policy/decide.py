@@ -18,15 +18,18 @@ Limits: HELO and TLS are in a request for rules that later rooms add; no rule of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from fumidai.policy.access import REFUSING, Address, Hit, Kind
 from fumidai.policy.case import (
     NO_FACTS,
     Case,
-    Ground,
     listed_need,
     make_case,
+    path_of,
+    readings_of,
     sender_need,
     shown,
 )
@@ -34,29 +37,37 @@ from fumidai.policy.domains import match
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
 from fumidai.policy.rules import VERDICTS, Rule
-from fumidai.smtp.address import Malformed, Path, parse_path
-from fumidai.smtp.readings import Reading, readings
+from fumidai.policy.standing import Ground
+from fumidai.smtp.address import Malformed, Path
+from fumidai.smtp.readings import Reading
 
 
 def decide(policy: Policy, request: Request, facts: Mapping[Need, Fact] = NO_FACTS) -> Decision:
     """The answer of a policy to a request, given what was looked up (``needs`` names it)."""
-    case = make_case(policy, request, facts)
-    if isinstance(request.forward_path, Unknown):
+    return decide_case(make_case(policy, request, facts))
+
+
+def decide_case(case: Case) -> Decision:
+    """``decide``, of a case that was made already."""
+    raw = case.request.forward_path
+    if isinstance(raw, Unknown):
         return by_rule(Rule.UNKNOWN_RECIPIENT)
-    path = parse_path(request.forward_path)
+    path = path_of(raw)
     if not isinstance(path, Path):
         fault = path.why.value if isinstance(path, Malformed) else "null path"
         return by_rule(Rule.MALFORMED_RECIPIENT, recipient=shown(path.raw), fault=fault)
-    found = readings(path, policy.routing)
-    friend = is_friend(case, path)
-    refusal = _refused_recipient(case, path, found)
-    if refusal is None and not friend:
-        refusal = _refused_client(case) or _refused_sender(case)
+    ways = [_way(case, path, reading) for reading in readings_of(raw, case.policy.routing)]
+    refusal = _refused_recipient(path, ways)
     if refusal is not None:
         return refusal
-    answer = _relaying(case, path, found)
-    if answer.action is Action.PERMIT and not friend:
-        return next(_objections(case), answer)
+    refusal = _refused_client(case) or _refused_sender(case)
+    if refusal is not None and not is_friend(case, path):
+        return refusal
+    answer = _relaying(case, path, ways)
+    if answer.action is Action.PERMIT:
+        objection = _objection(case)
+        if objection is not None and not is_friend(case, path):
+            return objection
     return answer
 
 
@@ -80,19 +91,48 @@ def is_friend(case: Case, path: Path) -> bool:
     return hit is not None and hit.side.kind is Kind.FRIEND
 
 
-def _refused_recipient(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision | None:
-    for reading in found:
-        hit = _to(case, path, reading)
-        if hit is not None and hit.side.kind in REFUSING:
-            return _as_told(hit, Rule.ACCESS_TO, recipient=shown(path.raw))
-    return None
+@dataclass(eq=False, slots=True)
+class _Way:
+    """A reading of the recipient, and what the policy says of it.
+
+    Attributes:
+        pattern: what makes its domain ours; None: it is foreign.
+        hit: what To: says.
+    """
+
+    reading: Reading
+    pattern: str | None
+    hit: Hit | None
+
+    def ground(self) -> Ground | None:
+        """Why it is permitted to everyone; None if it isn't."""
+        reading, hit = self.reading, self.hit
+        if reading.unresolvable or reading.scheme:
+            return None
+        if self.pattern is not None:
+            return _own_domain(reading.domain, self.pattern)
+        if hit is not None and reading.domain and hit.side.kind is Kind.RELAY:
+            return Ground(Rule.ACCESS_TO_RELAY, {"domain": reading.domain, "key": hit.key})
+        return None
 
 
-def _to(case: Case, path: Path, reading: Reading) -> Hit | None:
-    """What To: says; the standard reading is asked without its quotes, which are no part of a mailbox's name."""
+@lru_cache(maxsize=256)
+def _own_domain(domain: str, pattern: str) -> Ground:
+    return Ground(Rule.OWN_DOMAIN, {"domain": domain, "pattern": pattern})
+
+
+def _way(case: Case, path: Path, reading: Reading) -> _Way:
+    """The standard reading is asked for without its quotes, which are no part of a mailbox's name."""
+    pattern = match(case.policy.own, reading.domain)
     local_part = reading.local_part if reading.forms else path.content
-    ours = match(case.policy.own, reading.domain) is not None
-    return case.policy.access.recipient(local_part, reading.domain, ours=ours)
+    return _Way(reading, pattern, case.policy.access.recipient(local_part, reading.domain, ours=pattern is not None))
+
+
+def _refused_recipient(path: Path, ways: Sequence[_Way]) -> Decision | None:
+    for way in ways:
+        if way.hit is not None and way.hit.side.kind in REFUSING:
+            return _as_told(way.hit, Rule.ACCESS_TO, recipient=shown(path.raw))
+    return None
 
 
 def _refused_client(case: Case) -> Decision | None:
@@ -103,20 +143,10 @@ def _refused_client(case: Case) -> Decision | None:
 
 
 def _refused_sender(case: Case) -> Decision | None:
-    for hit in _from_hits(case):
+    for hit in case.from_hits():
         if hit.side.kind in REFUSING and isinstance(case.request.reverse_path, bytes):
             return _as_told(hit, Rule.ACCESS_FROM, sender=shown(case.request.reverse_path))
     return None
-
-
-def _from_hits(case: Case) -> Iterator[Hit]:
-    for reading in case.sender_readings():
-        local_part = reading.local_part
-        if isinstance(case.sender, Path) and not reading.forms:
-            local_part = case.sender.content
-        hit = case.policy.access.sender(local_part, reading.domain)
-        if hit is not None:
-            yield hit
 
 
 def _as_told(hit: Hit, rule: Rule, **params: str) -> Decision:
@@ -131,15 +161,15 @@ def _as_told(hit: Hit, rule: Rule, **params: str) -> Decision:
     return Decision(action, usual.rule, usual.why, usual.params, code, enhanced, side.text or usual.text)
 
 
-def _relaying(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision:
+def _relaying(case: Case, path: Path, ways: Sequence[_Way]) -> Decision:
     """Step 3."""
     # RFC 5321 §4.5.1: <Postmaster> without a domain must be taken.
     if not path.domain and path.content.lower() == "postmaster":
         return by_rule(Rule.POSTMASTER)
-    grounds = [_ground(case, path, reading) for reading in found]
+    grounds = [way.ground() for way in ways]
     if grounds[0] is not None and None not in grounds:
         return _granted(grounds[0])
-    lost = next((reading for reading in found if reading.unresolvable), None)
+    lost = next((way.reading for way in ways if way.reading.unresolvable), None)
     right = case.right()
     if right is not None and lost is None:
         return _granted(right)
@@ -148,24 +178,11 @@ def _relaying(case: Case, path: Path, found: tuple[Reading, ...]) -> Decision:
     if grounds[0] is None and right is None:
         return _not_ours(case, path)
     # To somebody who may send anywhere only what nobody can follow is an objection; to others the first foreign one.
-    reading = lost if right is not None and lost is not None else found[grounds.index(None)]
+    reading = lost if right is not None and lost is not None else ways[grounds.index(None)].reading
     if reading.unresolvable:
         return by_rule(Rule.UNRESOLVABLE_RECIPIENT, recipient=shown(path.raw))
     other = f"{reading.scheme}:{reading.local_part}" if reading.scheme else reading.mailbox
     return by_rule(Rule.AMBIGUOUS_RECIPIENT, reading=other, recipient=shown(path.raw), form=reading.forms[-1].value)
-
-
-def _ground(case: Case, path: Path, reading: Reading) -> Ground | None:
-    """Why a reading is permitted to everyone; None if it isn't."""
-    if reading.unresolvable or reading.scheme:
-        return None
-    pattern = match(case.policy.own, reading.domain)
-    if pattern is not None:
-        return Ground(Rule.OWN_DOMAIN, {"domain": reading.domain, "pattern": pattern})
-    hit = _to(case, path, reading) if reading.domain else None
-    if hit is not None and hit.side.kind is Kind.RELAY:
-        return Ground(Rule.ACCESS_TO_RELAY, {"domain": reading.domain, "key": hit.key})
-    return None
 
 
 def _granted(ground: Ground) -> Decision:
@@ -182,23 +199,24 @@ def _not_ours(case: Case, path: Path) -> Decision:
     return by_rule(Rule.FOREIGN_RECIPIENT, domain=path.domain, client=case.shown_client, recipient=recipient)
 
 
-def _objections(case: Case) -> Iterator[Decision]:
+def _objection(case: Case) -> Decision | None:
     """Step 4: what may be said against a recipient that may be had, the gravest first."""
     access = case.policy.access
-    hit = case.connect_hit()
-    if case.client is None and hit is None and access.refuses_client:
-        yield by_rule(Rule.UNKNOWN_CLIENT)
-    if case.client is not None and isinstance(case.name, Unknown) and access.refuses_name:
-        yield by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
-    if isinstance(case.sender, Unknown) and access.refuses_sender:
-        yield by_rule(Rule.UNKNOWN_SENDER)
-    if any(reading.unresolvable for reading in case.sender_readings()) and access.refuses_sender:
-        yield by_rule(Rule.UNKNOWN_SENDER)
-    if case.right() is None:
-        # What needs no look-up first: then ``needs`` can leave the others out.
-        yield from _sender_form(case)
-        yield from _listings(case)
-        yield from _sender_domain(case)
+    if case.client is None and access.refuses_client and case.connect_hit() is None:
+        return by_rule(Rule.UNKNOWN_CLIENT)
+    if access.refuses_name and case.client is not None and isinstance(case.name, Unknown):
+        return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
+    if access.refuses_sender and _is_unclear(case):
+        return by_rule(Rule.UNKNOWN_SENDER)
+    if not (case.policy.sender_must_resolve or case.policy.refuse_listed) or case.right() is not None:
+        return None
+    # What needs no look-up first: then ``needs`` can leave the others out.
+    return _sender_form(case) or next(_listings(case), None) or _sender_domain(case)
+
+
+def _is_unclear(case: Case) -> bool:
+    """True if nobody can tell who the sender is."""
+    return isinstance(case.sender, Unknown) or any(reading.unresolvable for reading in case.sender_readings())
 
 
 def asks_blocklists(case: Case) -> bool:
@@ -231,26 +249,26 @@ def domain_to_resolve(case: Case) -> str | None:
     if not domain or domain.startswith("[") or match(case.policy.own, domain) is not None:
         return None
     # sendmail, check_mail: OK and RELAY override an unresolvable domain.
-    return None if any(hit.side.kind in (Kind.OK, Kind.RELAY) for hit in _from_hits(case)) else domain
+    return None if any(hit.side.kind in (Kind.OK, Kind.RELAY) for hit in case.from_hits()) else domain
 
 
-def _sender_form(case: Case) -> Iterator[Decision]:
+def _sender_form(case: Case) -> Decision | None:
     """A sender whose domain must exist and can't be told."""
-    if not case.policy.sender_must_resolve:
-        return
-    if isinstance(case.sender, Malformed):
-        yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=shown(case.sender.raw))
-    elif isinstance(case.sender, Unknown):
-        yield by_rule(Rule.UNKNOWN_SENDER)
+    if case.policy.sender_must_resolve:
+        if isinstance(case.sender, Malformed):
+            return by_rule(Rule.UNRESOLVABLE_SENDER, domain=shown(case.sender.raw))
+        if isinstance(case.sender, Unknown):
+            return by_rule(Rule.UNKNOWN_SENDER)
+    return None
 
 
-def _sender_domain(case: Case) -> Iterator[Decision]:
+def _sender_domain(case: Case) -> Decision | None:
     domain = domain_to_resolve(case)
     if domain is None:
-        return
+        return None
     fact = case.facts.get(sender_need(domain))
     if fact is not None and not fact.failed:
-        if not fact.value:
-            yield by_rule(Rule.UNRESOLVABLE_SENDER, domain=domain)
-    elif case.policy.on_failure is OnFailure.DEFER:
-        yield by_rule(Rule.SENDER_DOMAIN_MISSING, domain=domain)
+        return None if fact.value else by_rule(Rule.UNRESOLVABLE_SENDER, domain=domain)
+    if case.policy.on_failure is OnFailure.DEFER:
+        return by_rule(Rule.SENDER_DOMAIN_MISSING, domain=domain)
+    return None

@@ -11,7 +11,7 @@ Limits: names are compared by ``domain_key``; nothing is looked up, so an alias 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 
 from fumidai.smtp.literal import domain_key
 
@@ -38,11 +38,13 @@ def match(patterns: Set[str], domain: str) -> str | None:
     return next((f".{parent}" for parent in parents(key) if f".{parent}" in patterns), None)
 
 
-def parents(key: str) -> Iterator[str]:
+def parents(key: str) -> list[str]:
     """The names above a name, nearest first: ``b.c`` and ``c`` for ``a.b.c``."""
+    above = []
     while "." in key:
         key = key.partition(".")[2]
-        yield key
+        above.append(key)
+    return above
 
 
 def above_or_below(domain: str, others: Iterable[str]) -> str | None:

@@ -9,13 +9,15 @@ Limits: ``sections`` are parts of the file that other rooms understand; this roo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from fumidai.policy.access import AccessMap
 from fumidai.policy.domains import above_or_below, match, pattern_key
+from fumidai.policy.request import FactKind
+from fumidai.policy.standing import Standings
 from fumidai.smtp.forms import ALL, Form
 
 Network = IPv4Network | IPv6Network
@@ -62,6 +64,9 @@ class Policy:
         on_failure: what a failed blocklist or sender-domain look-up means.
         sender_must_resolve: refuse senders whose domain does not exist.
         sections: other tables of the file, as they stand.
+        own: ``receive_for`` as a set.
+        asks: look-ups that could ever matter.
+        standings: what all this says of a client alone.
     """
 
     receive_for: tuple[str, ...] = ()
@@ -77,9 +82,21 @@ class Policy:
     sender_must_resolve: bool = False
     sections: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     own: frozenset[str] = field(init=False, compare=False, repr=False)
+    asks: frozenset[FactKind] = field(init=False, compare=False, repr=False)
+    standings: Standings = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "own", frozenset(self.receive_for))
+        object.__setattr__(self, "asks", frozenset(self._kinds_of_facts()))
+        object.__setattr__(self, "standings", Standings(self.relay_networks, self.access))
+
+    def _kinds_of_facts(self) -> Iterator[FactKind]:
+        if self.access.asks_name:
+            yield FactKind.CLIENT_NAME
+        if self.refuse_listed:
+            yield FactKind.DNSBL
+        if self.sender_must_resolve:
+            yield FactKind.SENDER_DOMAIN
 
 
 def policy_for_domains(domains: Iterable[str]) -> Policy:

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from fumidai.policy.case import NO_FACTS, Case, listed_need, make_case, name_need, sender_need
-from fumidai.policy.decide import asks_blocklists, decide, domain_to_resolve, is_friend
+from fumidai.policy.case import NO_FACTS, Case, listed_need, make_case, name_need, path_of, sender_need
+from fumidai.policy.decide import asks_blocklists, decide_case, domain_to_resolve, is_friend
 from fumidai.policy.model import Policy
-from fumidai.policy.request import Action, Need, Request, Unknown
+from fumidai.policy.request import Action, FactKind, Need, Request, Unknown
 from fumidai.policy.rules import Rule
-from fumidai.smtp.address import Path, parse_path
+from fumidai.smtp.address import Path
 
 
 class Stage(StrEnum):
@@ -31,14 +31,19 @@ class Stage(StrEnum):
 
 #: Refusals that come before anything is asked about the client, so that its name can't change them.
 _FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO})
+_NAME_ALONE = frozenset({FactKind.CLIENT_NAME})
 
 
 def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
     """The look-ups that could change what the policy says to this request, each once."""
+    if not policy.asks:
+        return ()
     case = make_case(policy, request, NO_FACTS)
     name = tuple(_name(case))
+    if not name and policy.asks == _NAME_ALONE:
+        return ()
     if stage is Stage.RCPT:
-        answer = decide(policy, request)
+        answer = decide_case(case)
         if answer.rule in _FINAL or (answer.action is Action.REFUSE and not name):
             return ()
         if _is_friend(case):
@@ -48,13 +53,13 @@ def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
 
 
 def _name(case: Case) -> Iterator[Need]:
-    if case.client is not None and isinstance(case.name, Unknown) and case.policy.access.asks_name:
+    if FactKind.CLIENT_NAME in case.policy.asks and case.client is not None and isinstance(case.name, Unknown):
         yield name_need(case.client)
 
 
 def _is_friend(case: Case) -> bool:
     raw = case.request.forward_path
-    path = parse_path(raw) if isinstance(raw, bytes) else None
+    path = path_of(raw) if isinstance(raw, bytes) else None
     return isinstance(path, Path) and is_friend(case, path)
 
 

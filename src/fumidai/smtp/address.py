@@ -29,6 +29,12 @@ _DOT_STRING: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 # RFC 5321 §4.1.2: Quoted-string = DQUOTE *(qtextSMTP / quoted-pairSMTP) DQUOTE.
 _QUOTED_STRING: Final = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\x80-\U0010ffff]|\\[\x20-\x7e])*"')
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+# What nearly every path looks like: read at one look, and as all the others would be.
+_ORDINARY: Final = re.compile(
+    rb"<([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)"
+    rb"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)>"
+)
+_ORDINARY_LENGTH: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -93,6 +99,9 @@ class _NoPath(Exception):
 
 def parse_path(raw: bytes) -> Path | NullPath | Malformed:
     """Read one path. Blanks around it are not part of it; blanks inside its brackets are a fault."""
+    found = _ORDINARY.fullmatch(raw)
+    if found is not None and len(raw) <= _ORDINARY_LENGTH:
+        return Path(raw, found[1].decode("ascii"), found[2].decode("ascii").lower())
     try:
         inside = _inside(raw.strip(b" "))
         return NullPath(raw) if inside is None else _mailbox(raw, _decode(inside))

@@ -33,12 +33,10 @@ _IPV6_TAG: Final = "ipv6:"
 
 def domain_key(domain: str) -> str:
     """The form of a domain or literal (brackets included) that may be compared; never fails."""
-    literal = parse_literal(domain)
-    if literal is not None:
-        return literal_key(literal)
-    lowered = domain.lower()
     if domain.startswith("["):
-        return lowered
+        literal = parse_literal(domain)
+        return domain.lower() if literal is None else literal_key(literal)
+    lowered = domain.lower()
     # RFC 1034 §3.1: the last dot names the root and says nothing.
     name = lowered[:-1] if lowered.endswith(".") else lowered
     if name.isascii():
