@@ -11,11 +11,22 @@ from __future__ import annotations
 import sys
 
 from fumidai.smtp.reply import Reply, ReplyReader
-from fumidai.smtp.server import DataChunk, Early, Event, Injected, Limits, Refuse, ServerMachine, Swallowed, usual
+from fumidai.smtp.server import (
+    DataChunk,
+    Early,
+    Event,
+    Injected,
+    Limits,
+    Refuse,
+    ServerMachine,
+    Swallowed,
+    XClient,
+    usual,
+)
 from fuzz import campaign
 
 LIMITS = Limits(line=200, message=300, excess=900, recipients=3, errors=9, endless=400)
-ANNOUNCED = ("PIPELINING", "SIZE 300", "STARTTLS", "8BITMIME", "AUTH PLAIN", "DSN")
+ANNOUNCED = ("PIPELINING", "SIZE 300", "STARTTLS", "8BITMIME", "AUTH PLAIN", "DSN", "XCLIENT ADDR")
 CHUNKED = (*ANNOUNCED, "CHUNKING")
 
 
@@ -62,6 +73,8 @@ def answer(machine: ServerMachine, number: int, mood: int) -> bytes:
     assert machine.asked is not None
     if number % 7 < mood >> 5:
         return machine.answer(334 if mood & 4 else 550, "no")
+    if isinstance(machine.asked, XClient):
+        return machine.answer(220, "hi")
     return machine.answer(*usual(machine.asked, "mail.example"))
 
 

@@ -210,6 +210,9 @@ class ClientMachine:
         if said.verb in HELLOS and reply.positive:
             self.hello = said
             self.extensions = Extensions() if said.verb is Verb.HELO else Extensions.parse(reply)
+        elif said.verb is Verb.XCLIENT and reply.positive:
+            self.hello = None
+            self.extensions = Extensions()
         self.state = follow(self.state, said.verb, reply.code, self.hello is not None)
 
     def _agreed(self) -> bool:

@@ -29,6 +29,8 @@ def objection(command: Command, state: State, keywords: Collection[str]) -> Refu
         return Refusal.NO_NAME
     if verb is Verb.STARTTLS and "STARTTLS" not in keywords:
         return Refusal.NO_TLS
+    if verb is Verb.XCLIENT and "XCLIENT" not in keywords:
+        return Refusal.NO_XCLIENT
     if out_of_order := ORDER.get(verb, {}).get(state):
         return out_of_order
     if command.fault:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -212,33 +211,24 @@ def _ends_of_block(family: int, block: bytes) -> Ends | None:
     return None
 
 
-def _fault_of_records(header: bytes, start: int) -> ProxyFault | None:
-    """What is wrong with the records from ``start`` on."""
-    for kind, at, size in _records(header, start):
-        if size < 0 or (kind == _CHECKSUM and size != 4):
+def _fault_of_records(header: bytes, at: int) -> ProxyFault | None:
+    """What is wrong with the records from ``at`` on."""
+    while at < len(header):
+        if at + 3 > len(header):
             return ProxyFault.BAD_RECORD
-        if kind == _CHECKSUM:
-            # PROXY §2.2.3: reckoned over the whole header with noughts in its own place.
-            blank = header[:at] + bytes(4) + header[at + 4 :]
-            if crc32c(blank) != int.from_bytes(header[at : at + 4], "big"):
-                return ProxyFault.BAD_CHECKSUM
+        kind, size = struct.unpack_from("!BH", header, at)
+        at += 3
+        if at + size > len(header) or (kind == _CHECKSUM and size != 4):
+            return ProxyFault.BAD_RECORD
+        if kind == _CHECKSUM and not _sum_is_right(header, at):
+            return ProxyFault.BAD_CHECKSUM
+        at += size
     return None
 
 
-def _records(header: bytes, at: int) -> Iterator[tuple[int, int, int]]:
-    """Kind, place and length of each record's value; the length is -1 where it reaches beyond the header."""
-    while at < len(header):
-        if at + 3 > len(header):
-            yield header[at], at, -1
-            return
-        kind, size = struct.unpack_from("!BH", header, at)
-        at += 3
-        if at + size > len(header):
-            size = -1
-        yield kind, at, size
-        if size < 0:
-            return
-        at += size
+def _sum_is_right(header: bytes, at: int) -> bool:
+    # PROXY §2.2.3: reckoned over the whole header with noughts in its own place.
+    return crc32c(header[:at] + bytes(4) + header[at + 4 :]) == int.from_bytes(header[at : at + 4], "big")
 
 
 def crc32c(data: bytes) -> int:

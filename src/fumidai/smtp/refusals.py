@@ -27,6 +27,8 @@ class Refusal(Enum):
     NO_CHUNKS = (502, "5.5.1", "BDAT is not offered")
     CHUNK_SYNTAX = (501, "5.5.4", "BDAT needs a number of octets, and after it LAST or nothing")
     NO_TLS = (502, "5.5.1", "STARTTLS is not offered")
+    NO_XCLIENT = (502, "5.5.1", "XCLIENT is not offered")
+    XCLIENT_SYNTAX = (501, "5.5.4", "Bad XCLIENT")
     NO_NAME = (501, "5.5.4", "A name is needed")
     ARGUMENT = (501, "5.5.4", "No argument is allowed")
     SYNTAX = (501, "5.5.4", "Syntax error")
@@ -95,6 +97,11 @@ ORDER: Final[Mapping[Verb, Mapping[State, Refusal]]] = {
         State.MAIL: Refusal.RCPT_FIRST,
     },
     Verb.STARTTLS: {
+        State.MAIL: Refusal.IN_TRANSACTION,
+        State.RCPT: Refusal.IN_TRANSACTION,
+        State.BDAT: Refusal.IN_TRANSACTION,
+    },
+    Verb.XCLIENT: {
         State.MAIL: Refusal.IN_TRANSACTION,
         State.RCPT: Refusal.IN_TRANSACTION,
         State.BDAT: Refusal.IN_TRANSACTION,

@@ -8,10 +8,10 @@
             ...                       # a question: out += machine.answer(250, "Ok"); a Refuse: out += event.reply
         events = machine.receive(b"")  # what was waiting behind the question
 
-``receive`` stops behind each *question* (``Hello``, ``StartTls``, ``Mail``, ``Rcpt``, ``DataBegin``, ``Message`` or
-``DataEnd``, ``Reset``, ``Quit``, ``Other``, ``Continuation``), because what follows depends on its answer: a RCPT
-behind a MAIL that is refused is out of order. Pipelined input waits inside, and answers keep its order. While
-``asked`` is not None the user may take his time; he should stop reading then (``limits.backlog`` bounds him).
+``receive`` stops behind each *question* (``Hello``, ``StartTls``, ``XClient``, ``Mail``, ``Rcpt``, ``DataBegin``,
+``Message`` or ``DataEnd``, ``Reset``, ``Quit``, ``Other``, ``Continuation``), because what follows depends on its
+answer: a RCPT behind a MAIL that is refused is out of order. Pipelined input waits inside, and answers keep its order.
+While ``asked`` is not None the user may take his time; he should stop reading then (``limits.backlog`` bounds him).
 
 What is wrong in form or order is answered by the machine: a ``Refuse`` carries the reply to be written (see
 ``refusals``). State follows the answers by the table in ``states``.
@@ -61,11 +61,13 @@ from fumidai.smtp.server_events import (
     Reset,
     StartTls,
     Swallowed,
+    XClient,
     question,
     usual,
     verb_of,
 )
 from fumidai.smtp.states import State, follow
+from fumidai.smtp.xclient import XClientFault, parse_xclient
 
 __all__ = [
     "ChunkBegin",
@@ -93,6 +95,7 @@ __all__ = [
     "ServerState",
     "StartTls",
     "Swallowed",
+    "XClient",
     "usual",
 ]
 
@@ -133,7 +136,8 @@ class ServerMachine:
 
     Args:
         announce: lines for the answer to EHLO, for example ``"SIZE 1000000"``. With ``STARTTLS`` among them TLS is
-            offered until it stands.
+            offered until it stands. With ``XCLIENT`` among them the peer is believed what it says of its client: only
+            for a proxy of ours.
         limits: bounds.
         collect: give a ``Message`` at its end; else ``DataChunk`` as they come, and ``DataEnd``.
         tls: the connection began with TLS.
@@ -261,8 +265,8 @@ class ServerMachine:
         """Keep what was taken, and follow the table."""
         verb = verb_of(asked)
         taken = code // 100 == 2
-        if isinstance(asked, Hello) and taken:
-            self.hello = asked
+        if isinstance(asked, Hello | XClient) and taken:
+            self.hello = asked if isinstance(asked, Hello) else None
         if isinstance(asked, Mail) and taken:
             self.sender = asked
         if isinstance(asked, DataBegin | ChunkBegin):
@@ -491,8 +495,18 @@ class ServerMachine:
             self._begin_chunk(command, line)
         elif refusal := self._objection(command):
             self._refuse(refusal, line, command.fault if refusal is Refusal.SYNTAX else None)
+        elif command.verb is Verb.XCLIENT:
+            self._proxied(command, line)
         else:
             self._queue.append(question(command, line))
+
+    def _proxied(self, command: Command, line: bytes) -> None:
+        """A proxy says who its client is."""
+        said = parse_xclient(command.argument)
+        if isinstance(said, XClientFault):
+            self._refuse(Refusal.XCLIENT_SYNTAX, line, said)
+        else:
+            self._queue.append(XClient(said, line))
 
     def _unknown(self, line: bytes) -> None:
         foreign = line.partition(b" ")[0] in OTHER_PROTOCOLS
@@ -512,7 +526,7 @@ class ServerMachine:
             return Refusal.TOO_MANY_RECIPIENTS
         return None
 
-    def _refuse(self, why: Refusal, raw: bytes, fault: Fault | None = None) -> None:
+    def _refuse(self, why: Refusal, raw: bytes, fault: Fault | XClientFault | None = None) -> None:
         """Prepare a no, and close after too many."""
         text = f"{why.text}: {fault}" if fault else why.text
         self._queue.append(Refuse(write_reply(why.code, text, why.enhanced), raw, why))

@@ -15,6 +15,7 @@ from typing import Final
 from fumidai.smtp.command import Command, Verb
 from fumidai.smtp.data import Oddity
 from fumidai.smtp.refusals import Refusal
+from fumidai.smtp.xclient import Attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,14 @@ class Hello:
 @dataclass(frozen=True, slots=True)
 class StartTls:
     """STARTTLS. After a 220: write it, start TLS, call ``tls_started``."""
+
+
+@dataclass(frozen=True, slots=True)
+class XClient:
+    """XCLIENT: what a proxy says of its client. After a 220 the session begins anew; ``hello`` is forgotten."""
+
+    said: Attributes
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ class Close:
 Question = (
     Hello
     | StartTls
+    | XClient
     | Mail
     | Rcpt
     | DataBegin
@@ -176,6 +186,7 @@ Event = Question | DataChunk | Swallowed | Refuse | Early | Injected | Close
 
 _VERBS: Final[Mapping[type, Verb]] = {
     StartTls: Verb.STARTTLS,
+    XClient: Verb.XCLIENT,
     Mail: Verb.MAIL,
     Rcpt: Verb.RCPT,
     DataBegin: Verb.DATA,

@@ -51,6 +51,8 @@ MOVES: Final[Mapping[tuple[Verb, int], State | None]] = {
     (Verb.MESSAGE, 5): None,
     (Verb.RSET, 2): None,
     (Verb.STARTTLS, 2): State.TLS,
+    # Postfix, XCLIENT_README: the session stands where it stood after the greeting.
+    (Verb.XCLIENT, 2): State.READY,
     (Verb.QUIT, 2): State.CLOSED,
 }
 #: Commands that begin the session anew when they are taken (RFC 5321 §4.1.4).
