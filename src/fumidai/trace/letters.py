@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the message that is meant in what was found: itself, the original in a report, or one in pasted text.
+
+    an abuse report (RFC 5965 ARF, X-ARF)      its attached originals, not the report
+    Received lines in the head                 itself
+    none there, but messages attached          those
+    none there, but in the text                what ``unpaste`` finds
+
+A head whose Received lines lost their wraps reads badly; where ``unpaste`` finds more lines with a date, it is that.
+
+Limits: MIME is read by Python's ``email`` up to 32 MiB, two messages deep; at most 100 of one report.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import Message
+from typing import Final
+
+from fumidai.received.headers import HEAD_AT_MOST
+from fumidai.received.hop import Kind, Span
+from fumidai.received.paste import Pasted, unpaste
+from fumidai.received.read import read_head
+from fumidai.received.stamp import read_stamp
+from fumidai.received.trace import Report
+from fumidai.trace.letter import How, Letter, Origin
+
+#: Octets of a message that may be read for what is attached to it.
+WHOLE_AT_MOST: Final = 32 * 1024 * 1024
+_ATTACHED_AT_MOST: Final = 100
+
+
+def letters(found: bytes, source: str, offset: int = 0) -> tuple[Letter, ...]:
+    """The messages that are meant; one without Received lines if there is no better.
+
+    Args:
+        found: what was found, from its first octet on.
+        source, offset: see ``Origin``.
+    """
+    origin = Origin(source, 0, offset)
+    itself = Letter(origin, found, read_head(found))
+    if _may_carry_report(found) and (attached := _attached(found, origin, of_report=True)):
+        return attached
+    hops = itself.head.hops
+    dated = _dated(itself)
+    if hops and dated == len(hops):
+        return (itself,)
+    if not hops and b"message/rfc822" in found.lower() and (attached := _attached(found, origin, of_report=False)):
+        return attached
+    pasted = _pasted(found, origin)
+    return pasted if sum(map(_dated, pasted)) > dated else (itself,)
+
+
+def _dated(letter: Letter) -> int:
+    """How many Received lines read well: they have a date, or are notes that need none."""
+    return sum(hop.date is not None or hop.kind in (Kind.NOTE, Kind.FETCH) for hop in letter.head.hops)
+
+
+def _may_carry_report(found: bytes) -> bool:
+    """A quick look at the head, so that MIME is read only where it has to be."""
+    # Where there is no end, find says -1, and that counts from the bound.
+    low = found[: min(found.find(b"\n\r\n") % HEAD_AT_MOST, found.find(b"\n\n") % HEAD_AT_MOST)].lower()
+    return b"feedback-report" in low or b"x-arf" in low or b"x-xarf" in low
+
+
+def _is_report(message: Message) -> bool:
+    """RFC 5965 §2, or X-ARF by its header field."""
+    if message.get_content_type() == "multipart/report":
+        return str(message.get_param("report-type", "")).lower() == "feedback-report"
+    return "X-ARF" in message or "X-XARF" in message
+
+
+def _attached(found: bytes, origin: Origin, *, of_report: bool) -> tuple[Letter, ...]:
+    message = email.message_from_bytes(found[:WHOLE_AT_MOST], policy=email.policy.compat32)
+    if of_report and not _is_report(message):
+        return ()
+    inside = [part for part, _ in zip(_originals(message), range(_ATTACHED_AT_MOST), strict=False)]
+    many = len(inside) > 1
+    return tuple(
+        _placed(part, found, Origin(origin.source, number if many else origin.number, origin.offset, How.ATTACHED))
+        for number, part in enumerate(inside, 1)
+    )
+
+
+def _originals(message: Message) -> Iterator[bytes]:
+    """The originals: whole messages, or their heads alone (RFC 5965 §2: text/rfc822-headers)."""
+    if not message.is_multipart():
+        return
+    for part in message.get_payload():
+        if not isinstance(part, Message):
+            continue
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            yield from _inner(part)
+        elif kind in ("text/rfc822-headers", "text/rfc822"):
+            payload = part.get_payload(decode=True)
+            yield payload if isinstance(payload, bytes) else b""
+        elif kind.startswith("multipart/"):
+            yield from _originals(part)
+
+
+def _inner(part: Message) -> Iterator[bytes]:
+    payload = part.get_payload()
+    # RFC 2046 §5.2.1 forbids base64 for message/rfc822, and reporters do it all the same: then the message that was
+    # read in there is one that has only a body.
+    inner = payload[0] if isinstance(payload, list) and payload else None
+    if isinstance(inner, Message):
+        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        if encoding in ("base64", "quoted-printable") and not inner.keys():
+            inner["Content-Transfer-Encoding"] = encoding
+            decoded = inner.get_payload(decode=True)
+            yield decoded if isinstance(decoded, bytes) else b""
+        else:
+            yield inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
+
+
+def _placed(part: bytes, found: bytes, origin: Origin) -> Letter:
+    """The letter, with its place in what was found where it stands there as it is."""
+    head = part[: min(len(part), 2000)]
+    at = found.find(head) if len(head) > 20 else -1
+    if at < 0:
+        # Written anew with other line ends: its first Received line leads to the place.
+        at = found.find(part.split(b"\n", 1)[0].rstrip(b"\r")) if part.strip() else -1
+    shift = max(at, 0)
+    return Letter(origin, part, read_head(part), None, lambda start, end: (start + shift, end + shift))
+
+
+def _pasted(found: bytes, origin: Origin) -> tuple[Letter, ...]:
+    heads = unpaste(found)
+    if not any(heads) and b"base64" in found[:HEAD_AT_MOST].lower():
+        heads = tuple(head for text in _decoded(found) for head in unpaste(text))
+    many = len(heads) > 1
+    return tuple(
+        Letter(
+            Origin(origin.source, number if many else origin.number, origin.offset, How.PASTED),
+            head.message,
+            read_head(head.message),
+            _around(head),
+            head.span,
+        )
+        for number, head in enumerate(heads, 1)
+    )
+
+
+def _decoded(found: bytes) -> Iterator[bytes]:
+    """The text parts of a message, decoded."""
+    for part in email.message_from_bytes(found[:WHOLE_AT_MOST], policy=email.policy.compat32).walk():
+        payload = part.get_payload(decode=True) if part.get_content_maintype() == "text" else None
+        if isinstance(payload, bytes):
+            yield payload
+
+
+def _around(head: Pasted) -> Report:
+    filed, text = read_stamp(head.before.decode("latin-1"))
+    body = head.message.find(b"\r\n\r\n") + 4
+    return Report(filed, text, Span(body, len(head.message)) if head.quoted else None)
