@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender, Tell
@@ -29,7 +30,7 @@ from fumidai.guard.smtp_link import Link, Times
 from fumidai.smtp.client import Said
 from fumidai.smtp.command import DATA, Verb, mail, rcpt
 from fumidai.smtp.extensions import Extensions
-from fumidai.smtp.reply import Reply
+from fumidai.smtp.reply import KEPT, Reply
 
 #: Links that rest at once.
 _MOST_IDLE: Final = 50
@@ -59,6 +60,10 @@ def unknown(detail: str) -> Answer:
 
 def answer_of(reply: Reply) -> Answer:
     """The server's word as the client gets it; 421, which is about our connection, becomes 451."""
+    return _known_answer(reply) if len(reply.raw) <= KEPT else _answer(reply)
+
+
+def _answer(reply: Reply) -> Answer:
     enhanced, code = reply.enhanced, reply.code
     text = "\n".join(_clean(line.decode("latin-1"), enhanced) for line in reply.lines[:_LINES])
     detail = ""
@@ -67,6 +72,9 @@ def answer_of(reply: Reply) -> Answer:
     if not enhanced.startswith(str(code // 100)):
         enhanced = f"{code // 100}.0.0"
     return Answer(Fate.ANSWERED, code, text, enhanced, detail)
+
+
+_known_answer: Final = lru_cache(256)(_answer)
 
 
 def _clean(line: str, enhanced: str) -> str:
@@ -217,7 +225,7 @@ class SmtpTransaction:
             self._later(tell, self._dead or failed("nothing was begun"))
             return
         self._begin = tell
-        self._link.say(DATA)
+        self._link.say(DATA, Verb.DATA)
         self._link.send()
 
     def body(self, data: bytes) -> bool:
@@ -258,7 +266,7 @@ class SmtpTransaction:
         if line is None:
             return
         self._mailed = True
-        link.say(line)
+        link.say(line, Verb.MAIL)
         if link.extensions.pipelining:
             self._speak(link)
         else:
@@ -267,23 +275,12 @@ class SmtpTransaction:
     def heard(self, said: Said, reply: Reply) -> None:
         """See ``Holder``."""
         self._heard_any = True
-        if reply.code // 100 not in (2, 4, 5) and not (said.verb is Verb.DATA and reply.code == 354):
-            self._give_up(f"the backend answers {reply.code} to {said.verb or '.'}")
+        verb, code = said.verb, reply.code
+        if code // 100 not in (2, 4, 5) and not (verb is Verb.DATA and code == 354):
+            self._give_up(f"the backend answers {code} to {verb or '.'}")
             return
-        answer = answer_of(reply)
-        match said.verb:
-            case Verb.MAIL:
-                self._heard_mail(answer)
-            case Verb.RCPT:
-                tell = self._said.popleft()[1]
-                tell(self._mail_refused or answer)
-            case Verb.DATA:
-                self._heard_data(answer)
-            case Verb.MESSAGE:
-                self._heard_end(answer)
-            case _:
-                self._give_up(f"an answer to {said.verb}")
-        if reply.code == 421 and self._link is not None:
+        _HEARD[verb](self, answer_of(reply))
+        if code == 421 and self._link is not None:
             self._give_up("the backend said 421")
 
     def broke(self, why: str) -> None:
@@ -341,8 +338,12 @@ class SmtpTransaction:
         while self._asked and (link.extensions.pipelining or not self._said):
             line, tell = self._asked.popleft()
             self._said.append((line, tell))
-            link.say(line)
+            link.say(line, Verb.RCPT)
         link.send()
+
+    def _heard_recipient(self, answer: Answer) -> None:
+        tell = self._said.popleft()[1]
+        tell(self._mail_refused or answer)
 
     def _heard_mail(self, answer: Answer) -> None:
         if answer.taken:
@@ -398,6 +399,15 @@ class SmtpTransaction:
     def _tell(self, tell: Tell, answer: Answer) -> None:
         if not self._aborted:
             tell(answer)
+
+
+#: Who meets the answer to each thing that a transaction says.
+_HEARD: Final[Mapping[Verb, Callable[[SmtpTransaction, Answer], None]]] = {
+    Verb.MAIL: SmtpTransaction._heard_mail,
+    Verb.RCPT: SmtpTransaction._heard_recipient,
+    Verb.DATA: SmtpTransaction._heard_data,
+    Verb.MESSAGE: SmtpTransaction._heard_end,
+}
 
 
 def _written(params: Mapping[str, bytes]) -> bytes:

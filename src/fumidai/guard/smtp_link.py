@@ -20,6 +20,7 @@ from fumidai.smtp.client import Answered, ClientMachine, Greeting, Said
 from fumidai.smtp.command import QUIT, RSET, Verb, ehlo, helo
 from fumidai.smtp.extensions import Extensions
 from fumidai.smtp.reply import Reply
+from fumidai.smtp.states import HELLOS
 
 #: Octets that may wait for the server before the client is no longer read.
 _SEND_HIGH_WATER = 64 * 1024
@@ -98,9 +99,9 @@ class Link(asyncio.Protocol):
         """What the server offers."""
         return self._machine.extensions
 
-    def say(self, line: bytes) -> None:
+    def say(self, line: bytes, verb: Verb) -> None:
         """Put a command into the next ``send``."""
-        self._due += self._machine.say(line)
+        self._due += self._machine.say(line, verb)
 
     def send(self) -> None:
         """Send what was put together, in one go, and wait for answers."""
@@ -138,7 +139,7 @@ class Link(asyncio.Protocol):
         if self._machine.waiting or self._machine.closing:
             self.drop()
         else:
-            self.say(RSET)
+            self.say(RSET, Verb.RSET)
             self.send()
 
     def drop(self) -> None:
@@ -177,13 +178,12 @@ class Link(asyncio.Protocol):
         for event in self._machine.receive(data):
             if not self.alive:
                 return
-            match event:
-                case Answered(command=said, reply=reply):
-                    self._heard(said, reply)
-                case Greeting(reply=reply):
-                    self._greeted(reply)
-                case _:
-                    self._break("the backend said what nobody had asked")
+            if isinstance(event, Answered):
+                self._heard(event.command, event.reply)
+            elif isinstance(event, Greeting):
+                self._greeted(event.reply)
+            else:
+                self._break("the backend said what nobody had asked")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.BaseProtocol``."""
@@ -223,7 +223,7 @@ class Link(asyncio.Protocol):
             self._alarm.set(self._times.answer)
         else:
             self._alarm.off()
-        if said.verb in (Verb.EHLO, Verb.HELO):
+        if said.verb in HELLOS:
             self._acquainted(said, reply)
         elif self.holder is not None:
             self.holder.heard(said, reply)

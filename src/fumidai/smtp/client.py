@@ -28,6 +28,7 @@ from fumidai.smtp.states import HELLOS, State, follow
 
 #: The name under which the asking side's users know it.
 ClientState = State
+_TLS = State.TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class ClientMachine:
     @property
     def waiting(self) -> int:
         """How many answers are outstanding. The greeting is not counted, nor is an answer that need not come."""
-        return sum(due for _, due in self._queue)
+        return sum(due for _, due in self._queue) if self._queue else 0
 
     def say(self, line: bytes, what: Verb | None = None, answers: tuple[int, int] = (1, 1)) -> bytes:
         """Expect an answer to this line and return it, to be written.
@@ -154,9 +155,9 @@ class ClientMachine:
         """Take what arrived and give what it means."""
         self._reader.push(data)
         events: list[Event] = []
-        while not self._agreed() and (item := self._reader.next()) is not None:
+        while self.state is not _TLS and (item := self._reader.next()) is not None:
             events.append(Noise(item) if isinstance(item, Garbled) else self._match(item))
-        if self._agreed():
+        if self.state is _TLS:
             self._hold(self._reader.drain())
         return events
 
@@ -214,9 +215,6 @@ class ClientMachine:
             self.hello = None
             self.extensions = Extensions()
         self.state = follow(self.state, said.verb, reply.code, self.hello is not None)
-
-    def _agreed(self) -> bool:
-        return self.state is State.TLS
 
     def _hold(self, data: bytes) -> None:
         """Keep what is said in clear after the agreement to TLS, bounded."""

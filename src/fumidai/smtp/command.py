@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 CRLF: Final = b"\r\n"
@@ -129,6 +130,7 @@ HELP: Final = b"HELP" + CRLF
 STARTTLS: Final = b"STARTTLS" + CRLF
 
 _BLANK: Final = b" \t"
+NO_PARAMETERS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _WORD: Final = re.compile(rb"([A-Za-z]+)(?=[ \t]|\Z)")
 _INTRODUCTION: Final = {
     Verb.MAIL: re.compile(rb"FROM[ \t]*:[ \t]*", re.IGNORECASE),
@@ -146,6 +148,12 @@ _PARAMETER: Final = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=(.+))?\Z", re.DO
 _CHUNK: Final = re.compile(rb"([0-9]{1,20})(?:[ \t]+(LAST))?\Z", re.IGNORECASE)
 
 
+# RFC 5321 §4.1.2 in its usual form, without anything quoted in the path.
+_USUAL: Final = re.compile(rb'(?:MAIL FROM:|(RCPT TO:))(<[^"\\<> \t\r\n]*>)((?: [^\r\n]*[^ \t\r\n])?)', re.IGNORECASE)
+#: Commands that are no more than their word.
+_WORDS_ALONE: Final = {word: verb for word, verb in _WORDS.items() if verb not in _INTRODUCTION}
+
+
 def recognise(line: bytes) -> Verb:
     """The verb that a line (of several, the first) begins with."""
     return _split(line)[0]
@@ -153,9 +161,15 @@ def recognise(line: bytes) -> Verb:
 
 def parse_command(line: bytes) -> Command:
     """Read one line, with or without its end; of several the first."""
+    if usual := _USUAL.fullmatch(line):
+        path, rest = usual[2], usual[3]
+        params, bad = _read_params(rest) if rest else (NO_PARAMETERS, None)
+        return Command(Verb.RCPT if usual[1] else Verb.MAIL, line[5:], path, params, bad)
+    if alone := _WORDS_ALONE.get(line):
+        return Command(alone, b"", b"", NO_PARAMETERS)
     verb, argument = _split(line)
     if verb not in _INTRODUCTION:
-        return Command(verb, argument)
+        return Command(verb, argument, b"", NO_PARAMETERS)
     introduction = _INTRODUCTION[verb].match(argument)
     if introduction is None:
         return Command(verb, argument, fault=Fault.NO_COLON)

@@ -24,6 +24,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 #: Octets of one line, its end included. RFC 5321 §4.5.3.1.5 says 512; what real servers send is not always that short.
 MAX_LINE = 64 * 1024
@@ -93,6 +94,18 @@ class Reply:
         return self.code // 100 == 5
 
 
+#: Octets of a reply that may be kept for the next of its kind: servers say the same few things all day.
+KEPT = 512
+_USUAL = re.compile(rb"([0-9]{3}) ([^\r\n]*)\r\n")
+
+
+@lru_cache(256)
+def _usual(line: bytes) -> Reply | None:
+    """A line of at most ``KEPT`` octets that is a whole reply in its usual form; None for all others."""
+    found = _USUAL.fullmatch(line)
+    return Reply(int(found[1]), (found[2],), line) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Garbled:
     """Bytes that are no reply, and why (one of ``Why``)."""
@@ -116,6 +129,12 @@ def write_reply(code: int, text: str, enhanced: str = "") -> bytes:
         text: what to say.
         enhanced: enhanced status code, put at the head of every line (RFC 2034 §4); "" for none.
     """
+    if len(text) <= _SHORT:
+        return _written(code, text, enhanced)
+    return _write(code, text, enhanced)
+
+
+def _write(code: int, text: str, enhanced: str) -> bytes:
     head = f"{enhanced} ".encode() if enhanced else b""
     width = _WIDTH - len(head)
     if len(text) <= width and text.isascii() and text.isprintable():
@@ -127,6 +146,11 @@ def write_reply(code: int, text: str, enhanced: str = "") -> bytes:
         lines += [escaped[start : start + width] for start in range(0, len(escaped) or 1, width)]
     last = len(lines) - 1
     return b"".join(b"%03d%c%b%b\r\n" % (code, b" -"[index < last], head, line) for index, line in enumerate(lines))
+
+
+#: Characters of a reply that is kept for the next time it is said.
+_SHORT = 80
+_written = lru_cache(256)(_write)
 
 
 class ReplyReader:
@@ -141,6 +165,7 @@ class ReplyReader:
         "_code",
         "_cut",
         "_dropping",
+        "_kept",
         "_lines",
         "_max_line",
         "_max_reply",
@@ -152,6 +177,7 @@ class ReplyReader:
     def __init__(self, max_line: int = MAX_LINE, max_reply: int = MAX_REPLY) -> None:
         self._max_line = max_line
         self._max_reply = max_reply
+        self._kept = min(KEPT, max_reply)
         self._out: deque[Reply | Garbled] = deque()
         self._buffer = bytearray()
         self._scanned = 0  # no LF before this place
@@ -173,6 +199,8 @@ class ReplyReader:
     def next(self) -> Reply | Garbled | None:
         """The next item, or None until more bytes come. One at a time, for whom a reply changes what follows (TLS)."""
         while not self._out and (line := self._line()) is not None:
+            if not self._code and len(line) <= self._kept and (reply := _usual(line)) is not None:
+                return reply
             self._take(line)
         return self._out.popleft() if self._out else None
 

@@ -102,9 +102,12 @@ __all__ = [
 #: The name under which the answering side's users know it.
 ServerState = State
 
-_NO_QUESTION = (DataChunk, Swallowed, Refuse, Early, Injected, Close)
 _STARTTLS = frozenset({"STARTTLS"})
-_IN_TRANSACTION = (State.MAIL, State.RCPT, State.DATA, State.BDAT)
+# Looking a member up in its enumeration costs as much as a call; these are asked for at each line.
+_DATA, _CLOSED = State.DATA, State.CLOSED
+_LINES = frozenset({State.READY, State.GREETED, State.MAIL, State.RCPT, State.BDAT})
+_IN_TRANSACTION = frozenset({State.MAIL, State.RCPT, State.DATA, State.BDAT})
+_UNKNOWN, _BDAT, _RCPT = Verb.UNKNOWN, Verb.BDAT, Verb.RCPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,12 @@ class ServerMachine:
     @property
     def closed(self) -> bool:
         """Nothing more is read: write what is due and close."""
-        return self.state is State.CLOSED
+        return self.state is _CLOSED
+
+    @property
+    def pending(self) -> bool:
+        """Something behind the last question was not read yet: ``receive(b"")`` may give more."""
+        return bool(self._buffer or self._queue) or (self._intake is not None and not self._intake.left)
 
     @property
     def in_body(self) -> bool:
@@ -222,14 +230,10 @@ class ServerMachine:
         """Take what arrived; give what it means up to the next question. With ``b""``: go on behind an answer."""
         if self.asked is not None:
             return self._wait(data)
-        self._buffer += data
-        events: list[Event] = []
-        while self.asked is None and (self._queue or self._step()):
-            for event in self._queue:
-                events.append(event)
-                if not isinstance(event, _NO_QUESTION):
-                    self.asked = event  # always the last one
-            self._queue.clear()
+        if self._buffer or not self._at_once(data):
+            self._buffer += data
+            self._read_on()
+        events, self._queue = self._queue, []
         return events
 
     def answer(self, code: int, text: str, enhanced: str = "") -> bytes:
@@ -245,10 +249,11 @@ class ServerMachine:
         if asked is None:
             raise FumidaiError("an answer without a question")
         self._move(asked, code)
+        kind = type(asked)
         if isinstance(asked, Hello) and asked.verb is Verb.EHLO and code == 250:
             text = "\n".join((text, *self._offered()))
         reply = write_reply(code, text, enhanced)
-        return self._open_chunk(code, reply) if isinstance(asked, ChunkBegin) else reply
+        return self._open_chunk(code, reply) if kind is ChunkBegin else reply
 
     def tls_started(self) -> list[Event]:
         """TLS stands: forget what was learnt in clear (RFC 3207 §4.2), and give what came in clear since the 220."""
@@ -263,31 +268,61 @@ class ServerMachine:
 
     def _move(self, asked: Question, code: int) -> None:
         """Keep what was taken, and follow the table."""
-        verb = verb_of(asked)
-        taken = code // 100 == 2
-        if isinstance(asked, Hello | XClient) and taken:
-            self.hello = asked if isinstance(asked, Hello) else None
-        if isinstance(asked, Mail) and taken:
-            self.sender = asked
-        if isinstance(asked, DataBegin | ChunkBegin):
+        kind, verb = type(asked), verb_of(asked)
+        taken = 200 <= code < 300
+        if kind is DataBegin or kind is ChunkBegin:
             self._begin_message()
-        if isinstance(asked, Rcpt) and taken:
-            self.recipients.append(asked)
+        elif taken:
+            self._take(asked)
         self._continued = code == 334
         if self._intake is not None:
             self._intake.answered(verb, taken)
-        self.state = follow(self.state, verb, code, self.hello is not None)
-        if verb is Verb.QUIT or code == 421:
-            self.state = State.CLOSED
-        self._forget_transaction()
+        self.state = state = follow(self.state, verb, code, self.hello is not None)
+        if kind is Quit or code == 421:
+            self.state = state = _CLOSED
+        if state not in _IN_TRANSACTION:
+            self._forget_transaction()
+
+    def _take(self, asked: Question) -> None:
+        """Keep what was answered with 2yz."""
+        if isinstance(asked, Rcpt):
+            self.recipients.append(asked)
+        elif isinstance(asked, Mail):
+            self.sender = asked
+        elif isinstance(asked, Hello):
+            self.hello = asked
+        elif isinstance(asked, XClient):
+            # The proxy's client has not said who it is.
+            self.hello = None
 
     def _forget_transaction(self) -> None:
         """Outside a transaction there is no sender and no recipient."""
-        if self.state not in _IN_TRANSACTION:
-            self.sender = None
-            self.recipients = []
-            if self._intake is not None:
-                self._intake.reader = None
+        self.sender = None
+        self.recipients = []
+        if self._intake is not None:
+            self._intake.reader = None
+
+    def _read_on(self) -> None:
+        while self.asked is None and self._step():
+            pass
+
+    def _ask(self, asked: Question) -> None:
+        self.asked = asked
+        self._queue.append(asked)
+
+    def _at_once(self, data: bytes) -> bool:
+        """Read what is the usual and needs no buffer: one whole command, or a piece of a message."""
+        if self.state is _DATA and data:
+            rest = self._feed(data)
+            if rest:
+                self._buffer += data[-rest:]
+            return True
+        if self.state not in _LINES or self._skipped is not None or (self._intake and self._intake.left >= 0):
+            return False
+        whole = 0 <= data.find(b"\r\n", 0, self.limits.line) == len(data) - 2
+        if whole:
+            self._read(data)
+        return whole
 
     def _wait(self, data: bytes) -> list[Event]:
         """Keep what comes before the answer."""
@@ -300,19 +335,16 @@ class ServerMachine:
 
     def _step(self) -> bool:
         """Read one thing from the buffer into the queue; False: there is none."""
-        match self.state:
-            case State.CLOSED:
-                self._buffer.clear()
-                return False
-            case State.GREETING:
-                return self._early()
-            case State.TLS:
-                return self._injected()
-            case State.DATA:
-                return self._data()
-            case _:
-                intake = self._intake
-                return self._line() if intake is None or intake.left < 0 else self._octets(intake)
+        state = self.state
+        if state in _LINES:
+            intake = self._intake
+            return self._line() if intake is None or intake.left < 0 else self._octets(intake)
+        if state is _DATA:
+            return self._data()
+        if state is _CLOSED:
+            self._buffer.clear()
+            return False
+        return self._early() if state is State.GREETING else self._injected()
 
     def _early(self) -> bool:
         """Report what is said before the greeting, and keep it, bounded."""
@@ -321,9 +353,11 @@ class ServerMachine:
         self._scanned += len(fresh)
         if fresh:
             self._queue.append(Early(fresh))
-        elif len(self._buffer) > bound:
+            return True
+        too_much = len(self._buffer) > bound
+        if too_much:
             self._close(Refusal.TOO_EARLY)
-        return bool(self._queue)
+        return too_much
 
     def _injected(self) -> bool:
         if not self._buffer:
@@ -343,21 +377,28 @@ class ServerMachine:
             return False
         end = self._buffer.find(END)
         length = end + len(END) if end >= 0 else len(self._buffer)
-        fed = self._reader.feed(bytes(self._buffer[:length]))
-        del self._buffer[: length - len(fed.rest)]
+        rest = self._feed(bytes(self._buffer[:length]))
+        del self._buffer[: length - rest]
+        return True
+
+    def _feed(self, data: bytes) -> int:
+        """Take a piece of the message; how many octets of it lie behind its end."""
+        fed = self._reader.feed(data)
         self._keep(fed.data)
-        if self.limits.message and self._size > self.limits.message + self.limits.excess:
+        bound = self.limits.message
+        if bound and self._size > bound + self.limits.excess:
             self._refuse(Refusal.MESSAGE_TOO_BIG, b"")
             self._close(Refusal.MESSAGE_TOO_BIG)
         elif fed.done:
             self._end_message(self._reader.oddities)
-        return True
+        return len(fed.rest)
 
     def _keep(self, data: bytes) -> None:
         """Hand on or collect a part of the message, as far as it is within the bound."""
         bound = self.limits.message
-        part = data[: max(bound - self._size, 0)] if bound else data
-        self._size += len(data)
+        size = self._size + len(data)
+        part = data if not bound or size <= bound else data[: max(bound - self._size, 0)]
+        self._size = size
         if part and self._collect:
             self._parts.append(part)
         elif part:
@@ -370,7 +411,7 @@ class ServerMachine:
             self._forget_transaction()
             self._refuse(Refusal.MESSAGE_TOO_BIG, b"")
         else:
-            self._queue.append(Message(b"".join(parts), oddities) if self._collect else DataEnd(size, oddities))
+            self._ask(Message(b"".join(parts), oddities) if self._collect else DataEnd(size, oddities))
 
     def _begin_chunk(self, command: Command, line: bytes) -> None:
         """A BDAT: what follows are octets, whatever is answered."""
@@ -387,10 +428,11 @@ class ServerMachine:
         wrong = self._objection_to_chunk(command, intake)
         if wrong:
             self.state = follow(self.state, Verb.BDAT, wrong.code, self.hello is not None)
-            self._forget_transaction()
+            if self.state not in _IN_TRANSACTION:
+                self._forget_transaction()
             self._drop_chunk(intake, (wrong, line), len(line))
         elif self.state is State.RCPT:
-            self._queue.append(ChunkBegin(*chunk))
+            self._ask(ChunkBegin(*chunk))
 
     def _objection_to_chunk(self, command: Command, intake: ChunkIntake) -> Refusal | None:
         # RFC 3030 §2: a client that pipelines may have sent more before it heard of the first refusal.
@@ -437,7 +479,7 @@ class ServerMachine:
             self._keep(reader.end())
             self._end_message(reader.oddities)
         else:
-            self._queue.append(ChunkEnd(intake.size))
+            self._ask(ChunkEnd(intake.size))
 
     def _line(self) -> bool:
         """Read one command, or find that its line is too long."""
@@ -483,22 +525,23 @@ class ServerMachine:
         if b"\r" in text or b"\n" in text or b"\0" in text:
             self._refuse(Refusal.CONTROL, line)
         elif self._continued:
-            self._queue.append(Continuation(text))
+            self._ask(Continuation(text))
         else:
             self._dispatch(parse_command(text), line)
 
     def _dispatch(self, command: Command, line: bytes) -> None:
         """Ask, or refuse."""
-        if command.verb is Verb.UNKNOWN:
+        verb = command.verb
+        if verb is _UNKNOWN:
             self._unknown(line)
-        elif command.verb is Verb.BDAT:
+        elif verb is _BDAT:
             self._begin_chunk(command, line)
         elif refusal := self._objection(command):
             self._refuse(refusal, line, command.fault if refusal is Refusal.SYNTAX else None)
-        elif command.verb is Verb.XCLIENT:
+        elif verb is Verb.XCLIENT:
             self._proxied(command, line)
         else:
-            self._queue.append(question(command, line))
+            self._ask(question(command, line))
 
     def _proxied(self, command: Command, line: bytes) -> None:
         """A proxy says who its client is."""
@@ -506,7 +549,7 @@ class ServerMachine:
         if isinstance(said, XClientFault):
             self._refuse(Refusal.XCLIENT_SYNTAX, line, said)
         else:
-            self._queue.append(XClient(said, line))
+            self._ask(XClient(said, line))
 
     def _unknown(self, line: bytes) -> None:
         foreign = line.partition(b" ")[0] in OTHER_PROTOCOLS
@@ -522,7 +565,7 @@ class ServerMachine:
         bound = self.limits.message
         if bound and command.params and int(command.params.get("SIZE", 0)) > bound:
             return Refusal.SIZE_ANNOUNCED
-        if command.verb is Verb.RCPT and len(self.recipients) >= self.limits.recipients:
+        if command.verb is _RCPT and len(self.recipients) >= self.limits.recipients:
             return Refusal.TOO_MANY_RECIPIENTS
         return None
 
