@@ -7,6 +7,7 @@ Limits: no fixture of a room lives here; each room's tests have their own.
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Generator
 
 import hypothesis
@@ -39,5 +40,7 @@ def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
         monkeypatch.delenv(name)
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
         monkeypatch.delenv(name, raising=False)
+    # A guard that is started by root wants to be told whom to become.
+    monkeypatch.setenv("FUMIDAI_USER", pwd.getpwuid(os.geteuid()).pw_name)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))

@@ -5,8 +5,10 @@
     ├── UsageError               64  asked for something that can't be asked so
     │   ├── PolicyError          64  a policy file is wrong: file, line, key, and the mend
     │   └── ProofDomainError     64  the proof domain can't prove anything (own domain, leads elsewhere)
+    ├── NoSuchUser               67  a user of this machine that does not exist
     ├── TargetError              68  a target name that does not exist
     ├── ListenError              69  a port that we need is taken
+    ├── SystemTrouble            71  the system has no process or memory left for us
     ├── PermissionRefused        77  the system does not let us (port below 1024, raw folder)
     ├── StorageError             74  the run folder can't be written or read
     └── FixtureError             70  something of our own (catalogue row, schema) is broken
@@ -74,6 +76,12 @@ class ProofDomainError(UsageError):
     """The proof domain would prove nothing: it is the target's own, or leads elsewhere."""
 
 
+class NoSuchUser(FumidaiError):
+    """A user of this machine that does not exist (EX_NOUSER)."""
+
+    exit_code = 67
+
+
 class TargetError(FumidaiError):
     """A target that can't be found in the DNS (EX_NOHOST)."""
 
@@ -84,6 +92,12 @@ class ListenError(FumidaiError):
     """An address and port that we have to listen on is taken (EX_UNAVAILABLE)."""
 
     exit_code = 69
+
+
+class SystemTrouble(FumidaiError):
+    """The system has no process or memory left for us (EX_OSERR)."""
+
+    exit_code = 71
 
 
 class PermissionRefused(FumidaiError):

@@ -19,7 +19,7 @@ PAGES = [Path("docs/options.md"), Path("docs/options.ja.md")]
 def options() -> set[str]:
     """Every long option, and the short ones that have none."""
     found = set()
-    for name in ("test", "show", "sink"):
+    for name in ("test", "show", "sink", "guard"):
         command: click.Command = import_module(f"fumidai.cli.{name}").command
         for parameter in command.params:
             if isinstance(parameter, click.Option):

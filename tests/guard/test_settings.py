@@ -58,7 +58,11 @@ def test_backends(url: str, parts: tuple[str, str, int, str]) -> None:
         ("message_size = 10", "message_size"),
         ('recipients = "many"', "recipients"),
         ('name = "two words"', "name"),
-        ("workers = 4", "workers"),
+        ("workers = 0", "workers"),
+        ("colour = 4", "colour"),
+        ('metrics = "9125"', "metrics"),
+        ('policy_service = "unix:relative"', "policy_service"),
+        ("user = 8", "user"),
     ],
 )
 def test_what_cannot_be_meant_names_its_line(line: str, key: str) -> None:

@@ -34,6 +34,17 @@ _HELP = N_(
 @option(
     "--backend", text=N_("What stands behind: smtp://HOST:PORT, lmtp://HOST:PORT or maildir:///DIR."), metavar="URL"
 )
+@option(
+    "--policy-service",
+    text=N_("ADDR:PORT or unix:/PATH where a Postfix may ask for decisions (check_policy_service). Repeatable."),
+    multiple=True,
+    metavar="PLACE",
+)
+@option("--workers", text=N_("How many processes serve clients (default: 1)."), type=int, metavar="N")
+@option("--metrics", text=N_("ADDR:PORT where Prometheus may read numbers, at /metrics."), metavar="ADDR:PORT")
+@option(
+    "--user", text=N_("Whom to become once all ports are open; needed where it is started as root."), metavar="USER"
+)
 @option("--log-format", text=N_("How each decision is written."), type=click.Choice(("json", "text")))
 @option("--debug", text=N_("Show tracebacks."), is_flag=True)
 def command(**given: Any) -> int:

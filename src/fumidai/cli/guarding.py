@@ -1,29 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a guard until it is told to stop: its decisions on standard output, everything else on standard error.
 
-What is given on the command line or in the environment stands in place of the file's key.
+What is given on the command line or in the environment stands in place of the file's key, at a reload too.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from fumidai.cli.declared import load_policy, warning_text
+from fumidai.cli.complaint import error_text
+from fumidai.cli.declared import Declared, load_policy, warning_text
 from fumidai.cli.screen import complaints, say
-from fumidai.errors import UsageError
-from fumidai.guard.run import run_guard
-from fumidai.guard.settings import SECTION, GuardSettings, read_settings
-from fumidai.net.loop import run
+from fumidai.errors import FumidaiError, UsageError
+from fumidai.guard.service import serve
+from fumidai.guard.settings import SECTION, GuardSettings, Place_, read_settings
+from fumidai.guard.station import Setup
 from fumidai.policy.model import Policy
+from fumidai.report.escape import show
 from fumidai.texts import N_
 
-_KEYS: Final = {"places": "listen", "backend": "backend", "log_format": "log_format"}
+_KEYS: Final = {
+    "places": "listen",
+    "backend": "backend",
+    "log_format": "log_format",
+    "policy_service": "policy_service",
+    "workers": "workers",
+    "metrics": "metrics",
+    "user": "user",
+}
+_LISTS: Final = ("listen", "policy_service")
+#: limits.h, PIPE_BUF: so much reaches a pipe in one piece, whoever else writes to it.
+_PIECE: Final = 4096
 
 
 def guard_until_stopped(options: Mapping[str, Any]) -> int:
@@ -32,6 +44,23 @@ def guard_until_stopped(options: Mapping[str, Any]) -> int:
     Raises:
         UsageError: there is no policy, or it is not said where to listen.
         PolicyError: ``[guard]`` can't be meant.
+        ListenError, PermissionRefused, NoSuchUser: it can't begin.
+    """
+    setup = read_setup(options)
+    settings = setup.settings
+
+    def ready(places: list[tuple[str, int]]) -> None:
+        _ready(places, settings)
+
+    return serve(setup, lambda: read_setup(options), Screen(settings.workers > 1), ready)
+
+
+def read_setup(options: Mapping[str, Any]) -> Setup:
+    """Read everything that a guard needs; warnings go to standard error.
+
+    Raises:
+        UsageError: there is no policy, or it is not said where to listen.
+        PolicyError: it is wrong.
     """
     declared = load_policy(options["policy"])
     if not declared:
@@ -41,45 +70,96 @@ def guard_until_stopped(options: Mapping[str, Any]) -> int:
         )
     policy, source = with_options(declared.policy, options), declared.source
     settings = read_settings(policy, source)
-    if not settings.listen:
+    if not (settings.listen or settings.policy_service):
         raise UsageError(
             N_("It is not said where to listen."),
             mend=N_('Write listen = ["0.0.0.0:25"] into [guard], or say --listen.'),
         )
     for warning in source.warnings:
         complaints().write(warning_text(warning))
-    run(_guard(policy, settings))
-    return 0
+    return Setup(policy, settings, _files(declared))
+
+
+def _files(declared: Declared) -> tuple[Path, ...]:
+    """What a reload reads again."""
+    return (Path(declared.file),)
 
 
 def with_options(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy with the options in its ``[guard]``."""
     given = {key: options[name] for name, key in _KEYS.items() if options.get(name)}
-    if "listen" in given:
-        given["listen"] = list(given["listen"])
+    for key in _LISTS:
+        if key in given:
+            given[key] = list(given[key])
     table = {**policy.sections.get(SECTION, {}), **given}
     return replace(policy, sections={**policy.sections, SECTION: table})
 
 
-async def _guard(policy: Policy, settings: GuardSettings) -> None:
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await run_guard(policy, settings, write_line, stop=stop, on_ready=lambda places: _ready(places, settings))
+class Screen:
+    """How a guard speaks to whoever runs it; see ``station.Voice``.
+
+    Args:
+        shared: several processes write the log.
+    """
+
+    def __init__(self, shared: bool) -> None:
+        self._shared = shared
+
+    def log(self, text: str) -> None:
+        """Lines of decisions."""
+        write_line(text, shared=self._shared)
+
+    def say(self, message: str, **params: object) -> None:
+        """A sentence about itself."""
+        fields = {name: show(str(value)) for name, value in params.items()}
+        complaints().write(say(message, **fields) if fields else say(message))
+
+    def complain(self, error: FumidaiError) -> None:
+        """What went wrong, and what to do."""
+        complaints().write(error_text(error))
 
 
-def write_line(text: str) -> None:
+def write_line(text: str, *, shared: bool = False) -> None:
     """Write lines of the log at once; where nobody takes them any more, the guard goes on without."""
     data = text.encode("utf-8", "backslashreplace")
     try:
-        while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+        for piece in _pieces(data) if shared else (data,):
+            rest = piece
+            while rest:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
     except OSError:
         return
 
 
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Whole lines, as many as reach a pipe in one piece: lines of other processes can't come between."""
+    while len(data) > _PIECE:
+        end = data.rfind(b"\n", 0, _PIECE) + 1 or data.find(b"\n") + 1 or len(data)
+        yield data[:end]
+        data = data[end:]
+    yield data
+
+
 def _ready(places: list[tuple[str, int]], settings: GuardSettings) -> None:
-    shown = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in places)
-    complaints().write(
-        say(N_("Guarding {backend} on {places}; Ctrl-C ends it."), backend=settings.backend.url, places=shown)
-    )
+    if settings.listen:
+        complaints().write(
+            say(
+                N_("Guarding {backend} on {places}; Ctrl-C ends it."),
+                backend=settings.backend.url,
+                places=_shown(places),
+            )
+        )
+    if settings.policy_service:
+        shown = ", ".join(map(_place, settings.policy_service))
+        complaints().write(say(N_("Answering Postfix's policy delegation on {places}; Ctrl-C ends it."), places=shown))
+
+
+def _shown(places: list[tuple[str, int]]) -> str:
+    return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in places)
+
+
+def _place(place: Place_) -> str:
+    if place.path:
+        return f"unix:{show(place.path)}"
+    host = "" if place.address is None else f"[{place.address}]" if place.address.version == 6 else str(place.address)
+    return f"{host}:{place.port}"

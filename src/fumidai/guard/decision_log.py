@@ -4,8 +4,9 @@
     {"time": "2026-11-24T03:12:09.214+09:00", "event": "rcpt", "session": "4Kq1", "client": "203.0.113.77", …}
     refused 203.0.113.77  <> for <v%evil.test@a.com>: also reads as v@evil.test (ambiguous-recipient)
 
-Events: ``rcpt`` (a recipient was decided), ``message`` (what became of a message), ``session`` (a client was sent
-away). Lines of one turn of the event loop are written together.
+Events: ``rcpt`` (a recipient was decided), ``policy`` (the same for a Postfix that asked), ``message`` (what became of
+a message), ``session`` (a client was sent away). Lines of one turn of the event loop are written together. Each line is
+counted (``counts``), so that log and metrics tell the same.
 
 JSON is ASCII and the sentences are escaped, so nothing a client said reaches a terminal as a command (Law 6).
 
@@ -22,6 +23,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from fumidai.guard.counts import Counts
 from fumidai.report.escape import show
 
 Write = Callable[[str], None]
@@ -43,12 +45,23 @@ class DecisionLog:
     Args:
         write: takes whole lines, the last one ended too.
         clock: seconds since the epoch.
+        counts: where the lines are counted.
+
+    Attributes:
+        format: how the next lines are written.
     """
 
-    def __init__(self, write: Write, format_: LogFormat = LogFormat.JSON, clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        write: Write,
+        format_: LogFormat = LogFormat.JSON,
+        clock: Callable[[], float] = time.time,
+        counts: Counts | None = None,
+    ) -> None:
         self._write = write
-        self._json = format_ is LogFormat.JSON
+        self.format = format_
         self._clock = clock
+        self._counts = counts or Counts()
         self._lines: list[str] = []
         self._second = -1
         self._stamp = ("", "")
@@ -57,7 +70,8 @@ class DecisionLog:
         """One line. ``fields`` are written as they stand, in their order; text of peers may be in them."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.flush)
-        if self._json:
+        self._count(event, fields)
+        if self.format is LogFormat.JSON:
             self._lines.append(_encode({"time": self._time(), "event": event, **fields}))
         else:
             self._lines.append(sentence(event, fields))
@@ -68,6 +82,16 @@ class DecisionLog:
             text = "\n".join((*self._lines, ""))
             self._lines.clear()
             self._write(text)
+
+    def _count(self, event: str, fields: Mapping[str, object]) -> None:
+        counts = self._counts
+        match event:
+            case "rcpt" | "policy":
+                counts.decided(str(fields["action"]), str(fields["rule"]))
+            case "message":
+                counts.ended(str(fields["outcome"]))
+            case _:
+                counts.sent_away(str(fields.get("rule", event)))
 
     def _time(self) -> str:
         now = self._clock()
@@ -84,7 +108,7 @@ def sentence(event: str, fields: Mapping[str, object]) -> str:
     def shown(name: str) -> str:
         return show(str(fields.get(name, "")))
 
-    if event == "rcpt":
+    if event in ("rcpt", "policy"):
         head = f"{_VERBS.get(shown('action'), shown('action'))} {shown('client')}  {shown('from')} for {shown('to')}"
         return f"{head}: {shown('why')} ({shown('rule')})"
     if event == "message":

@@ -37,10 +37,11 @@ LONGEST_REQUEST: Final = 65_536
 MOST_ATTRIBUTES: Final = 200
 _REQUEST: Final = b"smtpd_access_policy"
 # RFC 5321 §4.1.2, Dot-string; octets above 127 by RFC 6531 §3.3.
-_DOT_STRING: Final = re.compile(rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+)*")
+_ATOM: Final = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+"
+_DOT_STRING: Final = re.compile(_ATOM + rb"(\." + _ATOM + rb")*")
 
 
-class Gibberish(Exception):  # noqa: N818  # not an error of ours: it never leaves the protocol
+class Gibberish(Exception):  # not an error of ours: it never leaves the protocol
     """What came is no request; the connection is to be closed."""
 
 
@@ -132,7 +133,7 @@ def _address(value: bytes) -> IPv4Address | IPv6Address | Unknown:
 
 
 def _name(value: bytes) -> str | Unknown:
-    """The verified name. Postfix writes "unknown" both for none and for a look-up that failed: then we look ourselves."""
+    """The verified name. Postfix writes "unknown" for none and for a look-up that failed: then we look ourselves."""
     text = value.decode("utf-8", "replace")
     return UNKNOWN if text in ("", "unknown") else text
 

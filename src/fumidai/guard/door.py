@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+from fumidai.guard.counts import Counts
 from fumidai.net.resolver import Resolver
 from fumidai.policy.decide import decide
 from fumidai.policy.model import Policy
@@ -46,12 +47,16 @@ class Door:
     Args:
         resolver: asked for names.
         deadline: seconds for all look-ups of one recipient.
+        counts: where look-ups are counted.
     """
 
-    def __init__(self, policy: Policy, resolver: Resolver, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, policy: Policy, resolver: Resolver, *, deadline: float = DEADLINE, counts: Counts | None = None
+    ) -> None:
         self._policy = policy
         self._resolver = resolver
         self._deadline = deadline
+        self._counts = counts or Counts()
         self._looks_up = policy.access.asks_name or policy.sender_must_resolve
         self._known: OrderedDict[Need, _Known] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,6 +99,7 @@ class Door:
                 fact = await self._asked(need)
         except TimeoutError:
             fact = _FAILED
+        self._counts.looked_up(need.kind.value, "failed" if fact.failed else "found" if fact.value else "none")
         now = asyncio.get_running_loop().time()
         self._known[need] = _Known(fact, now + (_FAILURE_KEPT if fact.failed else _KEPT))
         self._known.move_to_end(need)

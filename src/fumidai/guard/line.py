@@ -23,7 +23,7 @@ from fumidai.errors import FumidaiError
 from fumidai.guard.backend import Answer, Transaction
 from fumidai.guard.identity import Client
 from fumidai.guard.notes import note_session
-from fumidai.guard.post import Post
+from fumidai.guard.post import Duty
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
 from fumidai.smtp.server import Event, ServerMachine
 from fumidai.smtp.states import State
@@ -48,21 +48,23 @@ class Line(Served):
     """One connection of a client. Subclasses give ``_meet``, ``_drop`` and ``_watch_body``.
 
     Attributes:
-        post: what all sessions share; ``machine``: where the dialogue stands.
+        post: what sessions share, until the next message; ``duty`` says what it is then.
+        machine: where the dialogue stands.
         id: as it stands in the log and in the Received line.
         who: who the client is; ``shown``: its address as text. Both are set by ``identify`` alone.
     """
 
     # fmt: off
     __slots__ = (
-        "_alarm", "_closing", "_due", "_eof", "_holds", "_leaving", "_loop", "_transaction", "id", "machine", "post",
-        "shown", "who",
+        "_alarm", "_closing", "_due", "_eof", "_holds", "_leaving", "_loop", "_transaction", "duty", "id", "machine",
+        "post", "shown", "who",
     )
     # fmt: on
 
-    def __init__(self, listener: ProtocolListener, post: Post) -> None:
+    def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
         super().__init__(listener)
-        self.post = post
+        self.duty = duty
+        self.post = post = duty.post
         self._loop = post.loop
         self._holds = 0
         self._due = b""  # answers to a pipelined group go out together (RFC 2920 §3.2)

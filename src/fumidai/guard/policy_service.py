@@ -15,12 +15,10 @@ Limits: whoever may connect is believed in what he says of the client; let only 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.delegation import Attributes, Gibberish, RequestReader, action_of, request_of
-from fumidai.guard.door import Door
+from fumidai.guard.post import Duty
 from fumidai.net.protocol import Alarm
 from fumidai.policy.request import Decision, Request, Unknown
 
@@ -32,20 +30,6 @@ REQUEST_TIME: Final = 30.0
 IDLE_TIME: Final = 1800.0
 
 
-class Duty(Protocol):
-    """Who decides and where it is written, at this moment."""
-
-    @property
-    def door(self) -> Door:
-        """The policy and its look-ups."""
-        ...
-
-    @property
-    def log(self) -> DecisionLog:
-        """Where each decision is written."""
-        ...
-
-
 class PolicyService:
     """All connections of the service.
 
@@ -53,7 +37,7 @@ class PolicyService:
         duty: asked anew for each request, so that a reload counts at once.
     """
 
-    def __init__(self, duty: Callable[[], Duty]) -> None:
+    def __init__(self, duty: Duty) -> None:
         self.duty = duty
         self.clients: set[Asking] = set()
         self.turned_away = 0
@@ -137,7 +121,7 @@ class Asking(asyncio.Protocol):
             return
         request = request_of(attributes)
         session = _text(attributes.get("instance", b""))
-        door = self._service.duty().door
+        door = self._service.duty.post.door
         decision = door.decide(request)
         if decision is not None:
             self._decided(request, session, decision)
@@ -155,7 +139,7 @@ class Asking(asyncio.Protocol):
 
     def _decided(self, request: Request, session: str, decision: Decision) -> None:
         answer = action_of(decision)
-        self._service.duty().log.note(
+        self._service.duty.post.log.note(
             "policy",
             {
                 "session": session,
@@ -182,7 +166,7 @@ class Asking(asyncio.Protocol):
 
     def _note_end(self, rule: str, why: str) -> None:
         fields = {"session": "", "client": "policy service", "action": "sent away", "rule": rule, "why": why}
-        self._service.duty().log.note("session", fields)
+        self._service.duty.post.log.note("session", fields)
 
     def _close(self) -> None:
         if self._transport is not None:

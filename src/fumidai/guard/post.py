@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Final
 
 from fumidai.guard.backend import Backend
+from fumidai.guard.counts import Counts
 from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.door import Door
 from fumidai.guard.settings import GuardSettings
@@ -30,6 +31,7 @@ class Post:
     Attributes:
         loop: the event loop; ``clock``: seconds since the epoch.
         name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
+        counts: what is counted besides the lines of the log.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Post:
         log: DecisionLog,
         name: str,
         clock: Callable[[], float],
+        counts: Counts | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.settings = settings
@@ -48,6 +51,7 @@ class Post:
         self.log = log
         self.name = name
         self.clock = clock
+        self.counts = counts or Counts()
         self.greeting = f"{name} ESMTP"
         self.limits = Limits(
             line=_LINE,
@@ -77,9 +81,27 @@ class Post:
             self._second, self._date = second, formatdate(second, localtime=True)
         return self._date
 
+    def resume_numbers(self, before: Post) -> None:
+        """Go on with the ids of the post that this one takes over from."""
+        self._numbers, self._mark = before._numbers, before._mark
+
     def next_id(self) -> str:
         """A session's id: letters and digits, hardly ever twice."""
         return f"{_letters(self._mark, 4)}{_letters(next(self._numbers), 3)}"
+
+
+class Duty:
+    """Which post is on duty. A reload puts another there as a whole; a session goes over to it between two messages,
+    so that a message ends under the policy with which it began.
+
+    Attributes:
+        post: the one for whatever begins now.
+    """
+
+    __slots__ = ("post",)
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
 
 
 def _letters(number: int, least: int) -> str:

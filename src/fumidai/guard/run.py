@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guard from its beginning to its end: open the ports, serve, and on a signal come to an orderly stop.
+"""A guard from its beginning to its end: open the ports, serve, take over another policy, come to an orderly stop.
 
-    await run_guard(policy, settings, write=…, stop=event)
+    guard = Guard(policy, settings, write)
+    await guard.start()
+    await guard.take_over(policy, settings)     # a reload: nobody is dropped
+    await guard.stop()
+
+At a reload a new ``Post`` is made (door, backend, limits) and put on duty. Sessions go over to it at their next
+message; a backend that is no longer named is closed once nobody has a message on its way to it.
 
 At the stop no new client is let in; a message that is being sent may be finished within ``settings.grace`` seconds.
 
-Limits: one process, one loop. No code here or below can send a message but to the one backend.
+Limits: one process, one loop (``service`` makes several). No code here or below can send a message but to the one
+backend. What can't change while it runs is in ``FIXED``.
 """
 
 from __future__ import annotations
@@ -14,23 +21,30 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
+from typing import Final
 
 from fumidai.errors import UsageError
 from fumidai.guard.backend import Backend
+from fumidai.guard.counts import Counts
 from fumidai.guard.decision_log import DecisionLog, Write
 from fumidai.guard.door import Door
-from fumidai.guard.post import Post
-from fumidai.guard.session import session_factory
+from fumidai.guard.places import MEND, Plugs
+from fumidai.guard.policy_service import PolicyService
+from fumidai.guard.post import Duty, Post
+from fumidai.guard.session import Session, session_factory
 from fumidai.guard.settings import GuardSettings, Target
 from fumidai.net.protocol import ProtocolListener
 from fumidai.net.resolver import Resolver
-from fumidai.net.serve import Bounds
+from fumidai.net.serve import BACKLOG, Bounds
 from fumidai.policy.model import Policy
 from fumidai.texts import N_
 
-_FULL = b"421 4.3.2 Too many connections, come again\r\n"
-_MEND = N_('Stop that server, or let it listen elsewhere and name that place as backend = "smtp://127.0.0.1:2525".')
+_FULL: Final = b"421 4.3.2 Too many connections, come again\r\n"
+#: Keys of ``[guard]`` that a reload can't change: ports, processes and the user are taken once.
+FIXED: Final = ("listen", "policy_service", "metrics", "workers", "user")
+#: Seconds between two looks whether an old backend is still needed.
+_LOOK: Final = 1.0
 
 
 class Guard:
@@ -38,6 +52,7 @@ class Guard:
 
     Attributes:
         addresses: (address, port) of every socket, once started.
+        counts: what was counted so far.
     """
 
     def __init__(
@@ -49,44 +64,124 @@ class Guard:
         backend: Backend | None = None,
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
-        name = settings.name or socket.gethostname()
+        self.counts = counts or Counts()
         self._settings = settings
-        self._door = Door(policy, resolver or Resolver())
-        self._backend = backend or make_backend(settings.backend, name, policy)
-        self._log = DecisionLog(write, settings.log_format, clock)
-        self._post = Post(settings, self._door, self._backend, self._log, name, clock)
-        self._listener = ProtocolListener(Bounds(settings.connections, settings.connections_per_client, _FULL))
+        self._policy = policy
+        self._resolver = resolver or Resolver()
+        self._clock = clock
+        self._log = DecisionLog(write, settings.log_format, clock, self.counts)
+        self._duty = Duty(self._post_for(policy, settings, backend))
+        self._listener = ProtocolListener(_bounds(settings))
+        self._service = PolicyService(self._duty)
+        self._service_servers: list[asyncio.Server] = []
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._show_gauges()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens."""
         return self._listener.addresses
 
-    async def start(self, *, shared: bool = False) -> None:
-        """Open all ports.
+    async def start(self, plugs: Plugs | None = None) -> None:
+        """Serve on these sockets, or open all ports of the settings.
 
         Raises:
             ListenError: one is taken or not ours; none is open then.
             PermissionRefused: the system does not let us.
         """
-        acquaint = getattr(self._backend, "get_acquainted", None)
-        if acquaint is not None:
-            await acquaint()
-        factory = session_factory(self._post)
+        await _acquaint(self._duty.post.backend)
+        factory = session_factory(self._duty)
         try:
-            for place in self._settings.listen:
-                await self._listener.add(place.address, place.port, factory, mend=_MEND, shared=shared)
+            if plugs is None:
+                for place in self._settings.listen:
+                    await self._listener.add(place.address, place.port, factory, mend=MEND)
+            else:
+                for plug in plugs.smtp:
+                    await self._listener.serve(plug, factory)
+                await self._serve_policy(plugs)
         except BaseException:
             await self._listener.close()
             raise
 
+    async def take_over(self, policy: Policy, settings: GuardSettings) -> tuple[str, ...]:
+        """Go on with another policy and settings, and drop nobody.
+
+        Returns:
+            the keys that have changed and can't change now; they stay as they were.
+        """
+        settings, stuck = keep_fixed(self._settings, settings)
+        old = self._duty.post
+        same = settings.backend == self._settings.backend and _from_policy(policy) == _from_policy(self._policy)
+        same = same and settings.name == self._settings.name
+        post = self._post_for(policy, settings, old.backend if same else None)
+        if not same:
+            await _acquaint(post.backend)
+        post.resume_numbers(old)
+        self._settings, self._policy = settings, policy
+        self._log.format = settings.log_format
+        self._listener.bounds = _bounds(settings)
+        self._duty.post = post
+        if not same:
+            task = asyncio.get_running_loop().create_task(self._retire(old))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+        return stuck
+
     async def stop(self) -> None:
         """Let nobody in, let what is being sent be finished, close."""
+        for server in self._service_servers:
+            server.close()
+        self._service.close()
         await self._listener.close(self._settings.grace)
-        self._door.close()
-        await self._backend.close()
+        for task in self._retiring:
+            task.cancel()
+        self._duty.post.door.close()
+        await self._duty.post.backend.close()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is due in the log."""
         self._log.flush()
+
+    def _post_for(self, policy: Policy, settings: GuardSettings, backend: Backend | None) -> Post:
+        name = settings.name or socket.gethostname()
+        return Post(
+            settings,
+            Door(policy, self._resolver, counts=self.counts),
+            backend or make_backend(settings.backend, name, policy),
+            self._log,
+            name,
+            self._clock,
+            self.counts,
+        )
+
+    async def _serve_policy(self, plugs: Plugs) -> None:
+        loop = asyncio.get_running_loop()
+        for plug in plugs.policy:
+            if plug.family == socket.AF_UNIX:
+                server = await loop.create_unix_server(self._service, sock=plug, backlog=BACKLOG)
+            else:
+                server = await loop.create_server(self._service, sock=plug, backlog=BACKLOG)
+            self._service_servers.append(server)
+
+    async def _retire(self, old: Post) -> None:
+        """Close a backend once no session has a message on its way to it."""
+
+        def used() -> bool:
+            return any(client.uses(old) for client in self._listener.clients if isinstance(client, Session))
+
+        while used():  # noqa: ASYNC110  # that a session goes over to the new post is no event
+            await asyncio.sleep(_LOOK)
+        await old.backend.close()
+
+    def _show_gauges(self) -> None:
+        listener, service = self._listener, self._service
+        self.counts.show(("sessions",), lambda: listener.let_in)
+        self.counts.show(("turned-away",), lambda: listener.turned_away + service.turned_away)
+        self.counts.show(("open",), lambda: len(listener.clients))
+        self.counts.show(("policy-open",), lambda: len(service.clients))
 
 
 def make_backend(target: Target, name: str, policy: Policy) -> Backend:
@@ -99,34 +194,39 @@ def make_backend(target: Target, name: str, policy: Policy) -> Backend:
         case "maildir":
             from fumidai.guard.maildir_backend import MaildirBackend
 
-            return MaildirBackend(target.path, name, f"<{policy.postmaster}>".encode() if policy.postmaster else b"")
+            return MaildirBackend(target.path, name, _from_policy(policy))
         case "lmtp":
             from fumidai.guard.lmtp_backend import LmtpBackend
 
             return LmtpBackend(target.host, target.port, name, socket=target.path)
+        case "":
+            from fumidai.guard.no_backend import NoBackend
+
+            return NoBackend()
         case _:
             raise UsageError(N_("{value} is no backend."), value=target.url)
 
 
-async def run_guard(
-    policy: Policy,
-    settings: GuardSettings,
-    write: Write,
-    *,
-    stop: asyncio.Event,
-    on_ready: Callable[[list[tuple[str, int]]], None] = lambda places: None,
-    shared: bool = False,
-) -> None:
-    """Guard until told to stop.
+def keep_fixed(now: GuardSettings, wanted: GuardSettings) -> tuple[GuardSettings, tuple[str, ...]]:
+    """The wanted settings with what can't change while a guard runs; and which keys are other than wanted by that."""
+    kept = {key: getattr(now, key) for key in FIXED}
+    stuck = tuple(key for key in FIXED if getattr(wanted, key) != kept[key])
+    return replace(wanted, **kept), stuck
 
-    Raises:
-        ListenError, PermissionRefused: see ``Guard.start``.
-    """
-    guard = Guard(policy, settings, write)
-    await guard.start(shared=shared)
-    on_ready(guard.addresses)
-    try:
-        await stop.wait()
-    finally:
-        with suppress(asyncio.CancelledError):
-            await guard.stop()
+
+def _from_policy(policy: Policy) -> bytes:
+    """What a backend takes from the policy: the postmaster's mailbox."""
+    return f"<{policy.postmaster}>".encode() if policy.postmaster else b""
+
+
+def _bounds(settings: GuardSettings) -> Bounds:
+    """What is borne at once; several workers share it among them."""
+    share = settings.workers
+    return Bounds(-(-settings.connections // share), -(-settings.connections_per_client // share), _FULL)
+
+
+async def _acquaint(backend: Backend) -> None:
+    """Learn what the server behind offers before the first client asks."""
+    acquaint = getattr(backend, "get_acquainted", None)
+    if acquaint is not None:
+        await acquaint()

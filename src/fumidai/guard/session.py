@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from time import monotonic
 from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender
@@ -26,7 +27,7 @@ from fumidai.guard.body import made_right, strange
 from fumidai.guard.line import Hold, Line, sure
 from fumidai.guard.notes import Ending, note_recipient, note_session
 from fumidai.guard.paths import bracketed, objection
-from fumidai.guard.post import Post
+from fumidai.guard.post import Duty, Post
 from fumidai.guard.settings import LineEndings
 from fumidai.guard.trace_line import received_line
 from fumidai.net.protocol import ProtocolListener
@@ -62,8 +63,8 @@ class Session(Line):
 
     __slots__ = ("_body_began", "_body_size", "_chatter", "_ending", "_refused", "_spoilt")
 
-    def __init__(self, listener: ProtocolListener, post: Post) -> None:
-        super().__init__(listener, post)
+    def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
+        super().__init__(listener, duty)
         self._ending: Ending | None = None  # the dot was passed on, and the backend has not answered
         self._spoilt = ""
         self._refused = 0
@@ -110,6 +111,7 @@ class Session(Line):
         if self._leaving:
             self._send_away("closing", "Service is closing", tell=False)
             return
+        self.post = self.duty.post
         self._transaction, self._spoilt, self._body_began, self._body_size = None, "", 0.0, 0
         self._say(*(objection(mail.path, mail.params) or usual(mail)))
 
@@ -146,14 +148,15 @@ class Session(Line):
             transaction = self._transaction
             if transaction is None:
                 self._transaction = transaction = self.post.backend.open(self._sender(), self._take_more)
-            transaction.recipient(path, params, partial(self._told_recipient, path, decision))
+            transaction.recipient(path, params, partial(self._told_recipient, path, decision, monotonic()))
             return
         note_recipient(self, path, decision, f"{decision.code} {decision.enhanced}")
         self._say(decision.code, decision.text, decision.enhanced)
         self._count_refusal()
 
-    def _told_recipient(self, path: bytes, decision: Decision, answer: Answer) -> None:
+    def _told_recipient(self, path: bytes, decision: Decision, asked: float, answer: Answer) -> None:
         """What the backend says to a recipient that the policy permits."""
+        self.post.counts.answered("recipient", monotonic() - asked, answer.fate)
         if not answer.taken:
             action = Action.DEFER if answer.code < 500 else Action.REFUSE
             decision = Decision(action, "backend", answer.detail or answer.text)
@@ -206,10 +209,11 @@ class Session(Line):
             self._closing = True
             return
         self._ending = Ending(self, self._body_size)
-        sure(self._transaction).end(self._told_end)
+        sure(self._transaction).end(partial(self._told_end, monotonic()))
 
-    def _told_end(self, answer: Answer) -> None:
+    def _told_end(self, asked: float, answer: Answer) -> None:
         """The backend's word on the message: the only source of a 250."""
+        self.post.counts.answered("message", monotonic() - asked, answer.fate)
         self._transaction = None
         self._release(Hold.BACKEND)
         ending, self._ending = self._ending, None
@@ -235,6 +239,10 @@ class Session(Line):
         self._refused += 1
         if self._refused > self.post.settings.refusals:
             self._send_away("too-many-refusals", "Too many refused recipients")
+
+    def uses(self, post: Post) -> bool:
+        """True while a message is on its way by way of this post."""
+        return self.post is post and (self._transaction is not None or self._ending is not None)
 
     def _go_on_if_answered(self) -> None:
         if self.machine.asked is None:
@@ -267,6 +275,6 @@ class Session(Line):
         return Sender(who.address, who.helo or "", who.tls, who.user, bracketed(mail.path), mail.params, self.id)
 
 
-def session_factory(post: Post) -> partial[Session]:
+def session_factory(duty: Duty) -> partial[Session]:
     """What a listener makes for each client."""
-    return partial(Session, post=post)
+    return partial(Session, duty=duty)

@@ -41,10 +41,11 @@ class LineEndings(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place_:
-    """Where to listen: None is all addresses of both families."""
+    """Where to listen: None is all addresses of both families; with a ``path`` it is a Unix socket."""
 
     address: IPv4Address | IPv6Address | None
     port: int
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class GuardSettings:
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
             a body has to come with, after five minutes.
         grace: time to end what is being sent when the service stops.
+        policy_service: where a Postfix may ask; ``metrics``: where Prometheus may.
+        workers: processes; ``user``: who to become once all is open, "" for nobody else.
     """
 
     listen: tuple[Place_, ...] = ()
@@ -96,6 +99,10 @@ class GuardSettings:
     body_time: float = 180.0
     least_rate: float = 500.0
     grace: float = 30.0
+    policy_service: tuple[Place_, ...] = ()
+    metrics: tuple[Place_, ...] = ()
+    workers: int = 1
+    user: str = ""
 
 
 #: Whole numbers, with the least and the most that can be meant.
@@ -111,6 +118,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),
     "grace": (0, 600),
+    "workers": (1, 256),
 }
 _KNOWN: Final = [one.name for one in fields(GuardSettings)]
 
@@ -133,7 +141,7 @@ def read_settings(policy: Policy, source: Source) -> GuardSettings:
                 near=near,
                 known=", ".join(_KNOWN),
             )
-    if "backend" not in table:
+    if "backend" not in table and ("listen" in table or "policy_service" not in table):
         raise source.error((SECTION,), N_("It is not said what stands behind the guard."), mend=_EXAMPLE)
     values: dict[str, object] = {key: _READERS[key](value, (SECTION, key), source) for key, value in table.items()}
     _check_lookups(policy, source)
@@ -157,6 +165,29 @@ def _check_lookups(policy: Policy, source: Source) -> None:
 def _listen(value: object, place: Place, source: Source) -> tuple[Place_, ...]:
     entries = value if isinstance(value, list) else [value]
     return tuple(_listen_place(entry, (*place, count), source) for count, entry in enumerate(entries))
+
+
+def _service(value: object, place: Place, source: Source) -> tuple[Place_, ...]:
+    """Places of the policy service: as for ``listen``, and ``unix:/PATH``."""
+    entries = value if isinstance(value, list) else [value]
+    return tuple(_service_place(entry, (*place, count), source) for count, entry in enumerate(entries))
+
+
+def _service_place(value: object, place: Place, source: Source) -> Place_:
+    path = value.removeprefix("unix:") if isinstance(value, str) and value.startswith("unix:") else ""
+    if not path:
+        return _listen_place(value, place, source)
+    # unix(7): sun_path has 108 octets, the last one a NUL.
+    if not path.startswith("/") or "\0" in path or len(path.encode("utf-8", "surrogateescape")) > 107:
+        message = N_("{value} is no place for a socket.")
+        raise source.error(place, message, mend=N_("Say unix:/PATH, with at most 107 octets."), value=value)
+    return Place_(None, 0, path)
+
+
+def _user(value: object, place: Place, source: Source) -> str:
+    if not (isinstance(value, str) and value):
+        raise source.error(place, N_("This is the name of a user."))
+    return value
 
 
 def _listen_place(value: object, place: Place, source: Source) -> Place_:
@@ -227,5 +258,8 @@ _READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
     "name": _name,
     "line_endings": _word(LineEndings),
     "log_format": _word(LogFormat),
+    "policy_service": _service,
+    "metrics": _listen,
+    "user": _user,
     **dict.fromkeys(_NUMBERS, _number),
 }

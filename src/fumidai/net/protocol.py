@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address
@@ -145,13 +146,14 @@ class ProtocolListener:
         addresses: (address, port) of each socket.
         bounds: what is borne at once.
         clients: who is connected.
-        turned_away: connections that were above the bounds.
+        let_in: clients that were let in; ``turned_away``: connections that were above the bounds.
     """
 
     def __init__(self, bounds: Bounds) -> None:
         self.addresses: list[tuple[str, int]] = []
         self.bounds = bounds
         self.clients: set[Served] = set()
+        self.let_in = 0
         self.turned_away = 0
         self._peers: Counter[IpAddress] = Counter()
         self._servers: list[asyncio.Server] = []
@@ -167,18 +169,21 @@ class ProtocolListener:
         shared: bool = False,
     ) -> None:
         """Listen on one more place; see ``listen_protocol``."""
-        loop = asyncio.get_running_loop()
         plugs = bound_sockets(address, port, mend, shared=shared)
         try:
             for plug in plugs:
-                # The loop takes the socket over.
-                server = await loop.create_server(lambda: factory(self), sock=plug, backlog=BACKLOG)
-                self._servers.append(server)
-                self.addresses.append(plug.getsockname()[:2])
+                await self.serve(plug, factory)
         except BaseException:
             for plug in plugs:
                 plug.close()
             raise
+
+    async def serve(self, plug: socket.socket, factory: Callable[[ProtocolListener], Served]) -> None:
+        """Serve on a socket that listens already; the loop takes it over."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: factory(self), sock=plug, backlog=BACKLOG)
+        self._servers.append(server)
+        self.addresses.append(plug.getsockname()[:2])
 
     def admit(self, client: Served) -> bool:
         """Let a client in, if that is within the bounds."""
@@ -186,6 +191,7 @@ class ProtocolListener:
             self.turned_away += 1
             return False
         self._peers[client.peer] += 1
+        self.let_in += 1
         self.clients.add(client)
         return True
 
