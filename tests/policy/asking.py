@@ -10,6 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fumidai.policy.access import AccessMap, Kind, RightSide, access_key
+from fumidai.policy.case import FALSE_NAME
+from fumidai.policy.hosts_access import HostsTables
+from fumidai.policy.hosts_file import read_hosts
 from fumidai.policy.model import OnFailure, Policy, policy_for_domains
 from fumidai.policy.read import read_policy
 from fumidai.policy.request import UNKNOWN, Fact, Request
@@ -71,6 +74,40 @@ TABLES = st.one_of(
     st.just({}),
     st.builds(lambda one, two: {**one, **two}, st.dictionaries(ACCESS_KEYS, SIDES, max_size=5), SPAM),
 )
+# Lines of hosts.allow and hosts.deny; most of them are about somebody else, or nothing else would ever be decided.
+_CLIENT_LISTS = st.sampled_from(
+    (
+        *("192.0.2.1", "203.0.113.", "[2001:db8::]/32", ".evil.test", "mail.evil.test", "a.com", "198.51.100."),
+        *(
+            "KNOWN",
+            "UNKNOWN",
+            "PARANOID",
+            "LOCAL",
+            "ALL EXCEPT 192.0.2.",
+            "KNOWN EXCEPT .evil.test",
+            "10. EXCEPT LOCAL",
+        ),
+    )
+)
+_TURNS = st.sampled_from(["", "", " : deny", " : allow", " : twist /bin/echo 421 later"])
+CLIENT_LINES = st.builds(lambda clients, turn: f"smtp : {clients}{turn}\n", _CLIENT_LISTS, _TURNS)
+DENYING_RULES = st.builds(
+    lambda clients, turn: read_hosts("", f"smtp : {clients}{turn}\n")[0].rules[0],
+    _CLIENT_LISTS,
+    st.sampled_from(["", " : deny", " : twist /bin/echo 550 no"]),
+)
+
+
+def _client_rules(allow: list[str], deny: list[str]) -> HostsTables:
+    return read_hosts("".join(allow), "".join(deny))[0]
+
+
+_NO_LINES: st.SearchStrategy[list[str]] = st.just([])
+CLIENT_RULES = st.one_of(
+    st.just(HostsTables()),
+    st.just(HostsTables()),
+    st.builds(_client_rules, st.lists(CLIENT_LINES, max_size=2), st.lists(CLIENT_LINES, max_size=2) | _NO_LINES),
+)
 NETWORKS = st.lists(
     st.sampled_from([ip_network("192.0.2.0/28"), ip_network("2001:db8::/32"), ip_network("203.0.113.9")]),
     max_size=2,
@@ -82,6 +119,7 @@ POLICIES = st.builds(
     receive_for=st.one_of(st.just(("a.com",)), st.lists(PATTERNS, max_size=3, unique=True).map(tuple)),
     relay_networks=NETWORKS.map(tuple),
     authenticated=st.sampled_from([(), ("*",), ("alice",), ("b*",)]),
+    client_rules=CLIENT_RULES,
     access=TABLES.map(AccessMap),
     routing=st.sampled_from([ALL, frozenset(), frozenset({Form.PERCENT})]),
     refuse_listed=st.sampled_from([(), ("bl.test",), ("bl.test", "two.test")]),
@@ -105,4 +143,4 @@ REQUESTS = st.builds(
     _sometimes_unknown(SENDERS),
     _sometimes_unknown(RECIPIENTS),
 )
-FACT = st.builds(Fact, st.sampled_from(["", "127.0.0.2", "mail.evil.test"]), st.booleans())
+FACT = st.builds(Fact, st.sampled_from(["", "127.0.0.2", "mail.evil.test", FALSE_NAME]), st.booleans())

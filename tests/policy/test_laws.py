@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fumidai.policy.access import REFUSING, AccessMap, Kind, RightSide
 from fumidai.policy.case import make_case
 from fumidai.policy.decide import decide
+from fumidai.policy.hosts_access import HostsRule, HostsTables
 from fumidai.policy.model import OnFailure, Policy, is_foreign
 from fumidai.policy.needs import Stage, needs
 from fumidai.policy.request import UNKNOWN, Action, Fact, FactKind, Need, Request, Unknown
@@ -22,6 +23,7 @@ from fumidai.smtp.forms import ALL
 from fumidai.smtp.readings import readings
 from tests.policy.asking import (
     ACCESS_KEYS,
+    DENYING_RULES,
     FACT,
     KNOWN_REQUESTS,
     POLICIES,
@@ -37,7 +39,7 @@ PERMITTING = {
     Rule.ACCESS_CONNECT_RELAY,
     Rule.ACCESS_TO_RELAY,
 }
-MISSING = {Rule.CLIENT_NAME_MISSING, Rule.BLOCKLIST_MISSING, Rule.SENDER_DOMAIN_MISSING}
+MISSING = {Rule.HOSTS_NAME_MISSING, Rule.CLIENT_NAME_MISSING, Rule.BLOCKLIST_MISSING, Rule.SENDER_DOMAIN_MISSING}
 
 
 def known_facts(policy: Policy, request: Request, data: st.DataObject) -> dict[Need, Fact]:
@@ -64,6 +66,27 @@ def test_a_rule_that_refuses_never_accepts_more(
     facts = known_facts(policy, request, data) | known_facts(stricter, request, data)
     if decide(stricter, request, facts).action is Action.PERMIT:
         assert decide(policy, request, facts).action is Action.PERMIT
+
+
+@settings(max_examples=300)
+@given(POLICIES, REQUESTS, DENYING_RULES, st.integers(0, 4), st.data())
+def test_a_client_rule_that_denies_never_accepts_more(
+    policy: Policy, request: Request, rule: HostsRule, place: int, data: st.DataObject
+) -> None:
+    rules = policy.client_rules.rules
+    stricter = replace(policy, client_rules=HostsTables((*rules[:place], rule, *rules[place:])))
+    facts = known_facts(policy, request, data) | known_facts(stricter, request, data)
+    if decide(stricter, request, facts).action is Action.PERMIT:
+        assert decide(policy, request, facts).action is Action.PERMIT
+
+
+@settings(max_examples=200)
+@given(POLICIES, REQUESTS, st.data())
+def test_client_rules_grant_nothing(policy: Policy, request: Request, data: st.DataObject) -> None:
+    without = replace(policy, client_rules=HostsTables())
+    facts = known_facts(policy, request, data)
+    if decide(policy, request, facts).action is Action.PERMIT:
+        assert decide(without, request, facts) == decide(policy, request, facts)
 
 
 @given(POLICIES, REQUESTS, st.data())

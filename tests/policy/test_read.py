@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fumidai.errors import PolicyError
 from fumidai.policy.access import AccessMap, Kind, RightSide, access_key
+from fumidai.policy.hosts_access import HostsTables
 from fumidai.policy.model import Host, OnFailure, Policy
 from fumidai.policy.networks import BRIDGES
 from fumidai.policy.read import read_policy
@@ -309,7 +310,8 @@ VALUES = st.recursive(
 WRITABLE = st.builds(
     lambda policy, sections, hosts, words, postmaster: replace(
         policy,
-        # What these say stands in a section of its own in a file.
+        # Client rules stand in files of their own; what the others say, in a section of its own in a file.
+        client_rules=HostsTables(),
         refuse_listed=(),
         on_failure=OnFailure.DEFER,
         authenticated=tuple(dict.fromkeys(word for word in words if word.strip())),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fumidai.policy import case
 from fumidai.policy.case import path_of, readings_of
 from fumidai.policy.decide import decide
+from fumidai.policy.hosts_access import Named
 from fumidai.policy.model import Policy
 from fumidai.policy.request import UNKNOWN, Request
 from fumidai.policy.standing import MOST, Standings
@@ -38,9 +39,9 @@ def _again(policy: Policy) -> Policy:
 def test_many_clients_are_not_all_remembered() -> None:
     standings = with_access({"Connect:192.0.2": "RELAY"}).standings
     for number in range(MOST + 10):
-        standings.of(IPv4Address(number), None)
+        standings.of(IPv4Address(number), Named.NOTHING)
     assert 0 < standings.remembered <= MOST
-    assert standings.of(ip_address("192.0.2.1"), None).ground is not None
+    assert standings.of(ip_address("192.0.2.1"), Named.NOTHING).ground is not None
 
 
 def test_what_can_be_no_name_is_not_remembered() -> None:

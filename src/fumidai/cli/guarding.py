@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from fumidai.cli.client_rules import with_client_rules
 from fumidai.cli.complaint import error_text
 from fumidai.cli.declared import Declared, load_policy, warning_text
 from fumidai.cli.screen import complaints, say
@@ -70,6 +71,7 @@ def read_setup(options: Mapping[str, Any]) -> Setup:
         )
     policy, source = with_options(declared.policy, options), declared.source
     settings = read_settings(policy, source)
+    policy = with_client_rules(policy, settings, source)
     if not (settings.listen or settings.policy_service):
         raise UsageError(
             N_("It is not said where to listen."),
@@ -77,12 +79,12 @@ def read_setup(options: Mapping[str, Any]) -> Setup:
         )
     for warning in source.warnings:
         complaints().write(warning_text(warning))
-    return Setup(policy, settings, _files(declared))
+    return Setup(policy, settings, _files(declared, settings))
 
 
-def _files(declared: Declared) -> tuple[Path, ...]:
+def _files(declared: Declared, settings: GuardSettings) -> tuple[Path, ...]:
     """What a reload reads again."""
-    return (Path(declared.file),)
+    return (Path(declared.file), *map(Path, settings.hosts))
 
 
 def with_options(policy: Policy, options: Mapping[str, Any]) -> Policy:

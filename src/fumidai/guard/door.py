@@ -20,6 +20,7 @@ from typing import Final
 
 from fumidai.guard.counts import Counts
 from fumidai.net.resolver import Resolver
+from fumidai.policy.case import FALSE_NAME
 from fumidai.policy.decide import decide
 from fumidai.policy.model import Policy
 from fumidai.policy.needs import Stage, needs
@@ -57,7 +58,7 @@ class Door:
         self._resolver = resolver
         self._deadline = deadline
         self._counts = counts or Counts()
-        self._looks_up = policy.access.asks_name or policy.sender_must_resolve
+        self._looks_up = bool(policy.asks)
         self._known: OrderedDict[Need, _Known] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,11 +119,11 @@ class Door:
                 return _FAILED
 
     async def _client_name(self, client: IpAddress) -> Fact:
-        """The name that leads back to the address; "" where there is none."""
+        """The name that leads back to the address; "" where there is none, ``FALSE_NAME`` where it doesn't."""
         reverse = await self._resolver.ptr(client)
         if reverse.failed or not reverse.name:
             return _FAILED if reverse.failed else Fact("")
         back = await self._resolver.addresses(reverse.name)
         if client in back.addresses:
             return Fact(reverse.name)
-        return _FAILED if back.failed else Fact("")
+        return _FAILED if back.failed else Fact(FALSE_NAME)

@@ -5,6 +5,7 @@
     listen       = ["0.0.0.0:25"]
     backend      = "smtp://127.0.0.1:2525"   # or "lmtp://…", "maildir:///var/mail/{domain}/{local}"
     line_endings = "refuse"                  # or "normalize"
+    hosts        = ["/etc/hosts.allow", "/etc/hosts.deny"]   # who may connect, hosts_access(5)
 
 What nobody knows, or what can't be meant, is an error that names file, line and key: a guard that overlooks a
 mistyped line would guard something else.
@@ -22,6 +23,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fumidai.guard.decision_log import LogFormat
+from fumidai.policy.hosts_access import SERVICES
 from fumidai.policy.lines import Place
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.notice import Source, nearest
@@ -73,6 +75,8 @@ class GuardSettings:
     Attributes:
         listen: places; ``backend``: what stands behind.
         name: ours, in greeting and Received line; "" for the machine's host name.
+        hosts: files in the form of hosts.allow and hosts.deny, in this order; none where nobody is asked.
+        services: our names in these files.
         line_endings: see ``LineEndings``; ``log_format``: see ``LogFormat``.
         message_size: greatest message; ``recipients``: most in one transaction.
         connections, connections_per_client: at once.
@@ -87,6 +91,8 @@ class GuardSettings:
     listen: tuple[Place_, ...] = ()
     backend: Target = field(default_factory=lambda: Target(""))
     name: str = ""
+    hosts: tuple[str, ...] = ()
+    services: tuple[str, ...] = SERVICES
     line_endings: LineEndings = LineEndings.REFUSE
     log_format: LogFormat = LogFormat.JSON
     message_size: int = 52_428_800
@@ -229,6 +235,34 @@ def read_target(value: object, place: Place, source: Source) -> Target:
     raise source.error(place, N_("{value} is no backend."), mend=_EXAMPLE, value=value)
 
 
+def _hosts(value: object, place: Place, source: Source) -> tuple[str, ...]:
+    paths = _words(value)
+    if len(paths) != 2:
+        raise source.error(
+            place,
+            N_("This names two files: who is let in, and who is not."),
+            mend=N_('For example: hosts = ["/etc/hosts.allow", "/etc/hosts.deny"].'),
+        )
+    return paths
+
+
+def _services(value: object, place: Place, source: Source) -> tuple[str, ...]:
+    names = _words(value)
+    if not names:
+        raise source.error(
+            place,
+            N_("These are the names that rules may use for this guard."),
+            mend=N_('For example: services = ["smtp", "25"].'),
+        )
+    return names
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """The texts of a list; none where it isn't one."""
+    entries = value if isinstance(value, list) else []
+    return tuple(entries) if all(isinstance(entry, str) and entry.strip() for entry in entries) else ()
+
+
 def _name(value: object, place: Place, source: Source) -> str:
     if not (isinstance(value, str) and is_domain_name(value)):
         raise source.error(place, N_("{value} is no name of a host."), value=value)
@@ -256,6 +290,8 @@ _READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
     "listen": _listen,
     "backend": read_target,
     "name": _name,
+    "hosts": _hosts,
+    "services": _services,
     "line_endings": _word(LineEndings),
     "log_format": _word(LogFormat),
     "policy_service": _service,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from fumidai.policy.access import Address, Hit
+from fumidai.policy.hosts_access import Name, Named
 from fumidai.policy.model import Policy
 from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown, plain_address
 from fumidai.policy.rules import Rule
@@ -23,6 +24,8 @@ from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
 from fumidai.smtp.forms import ALL, Form
 from fumidai.smtp.readings import Reading, readings
 
+#: A fact's value for a client whose name does not lead back to its address: no host is called so.
+FALSE_NAME: Final = "?"
 NO_FACTS: Final[Mapping[Need, Fact]] = {}
 
 
@@ -98,17 +101,18 @@ class Case:
 def make_case(policy: Policy, request: Request, facts: Mapping[Need, Fact]) -> Case:
     """Put a request, a policy and what was looked up side by side."""
     client = None if isinstance(request.client, Unknown) else plain_address(request.client)
-    name = _name(request, client, facts)
-    return Case(policy, request, facts, client, name, policy.standings.of(client, name))
+    called = _called(request, client, facts)
+    name = None if isinstance(called, Named) else called
+    return Case(policy, request, facts, client, name, policy.standings.of(client, called))
 
 
-def _name(request: Request, client: Address | None, facts: Mapping[Need, Fact]) -> str | None | Unknown:
+def _called(request: Request, client: Address | None, facts: Mapping[Need, Fact]) -> Name:
     if not isinstance(request.client_name, Unknown):
-        return request.client_name or None
-    fact = facts.get(name_need(client)) if client is not None else None
+        return request.client_name or Named.NOTHING
+    fact = facts.get(name_need(client)) if facts and client is not None else None
     if fact is None or fact.failed:
         return UNKNOWN
-    return fact.value or None
+    return Named.FALSELY if fact.value == FALSE_NAME else fact.value or Named.NOTHING
 
 
 def path_of(raw: bytes) -> Path | NullPath | Malformed:
@@ -133,7 +137,7 @@ def _readings(raw: bytes, routing: frozenset[Form]) -> tuple[Reading, ...]:
 
 
 def name_need(client: Address) -> Need:
-    """The verified name of a client; a fact's value is the name, or "" if it has none."""
+    """The verified name of a client; a fact's value is the name, "" if it has none, ``FALSE_NAME`` if it lies."""
     return Need(FactKind.CLIENT_NAME, str(client))
 
 

@@ -3,6 +3,7 @@
 
 Pure, total and silent about everything that it wasn't asked. In this order:
 
+    0  the client rules (hosts_access) deny the client: refuse.
     1  no recipient, or none by the grammar: refuse.
     2  the access table refuses the recipient (in any reading), the client or the sender: do what it says.
     3  every reading of the recipient must be permitted to this client: it is ours, or the access table relays to
@@ -36,7 +37,7 @@ from fumidai.policy.case import (
 from fumidai.policy.domains import match
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
-from fumidai.policy.rules import VERDICTS, Rule
+from fumidai.policy.rules import Rule, by_rule
 from fumidai.policy.standing import Ground
 from fumidai.smtp.address import Malformed, Path
 from fumidai.smtp.readings import Reading
@@ -49,6 +50,8 @@ def decide(policy: Policy, request: Request, facts: Mapping[Need, Fact] = NO_FAC
 
 def decide_case(case: Case) -> Decision:
     """``decide``, of a case that was made already."""
+    if case.standing.denial is not None:
+        return case.standing.denial
     raw = case.request.forward_path
     if isinstance(raw, Unknown):
         return by_rule(Rule.UNKNOWN_RECIPIENT)
@@ -69,20 +72,6 @@ def decide_case(case: Case) -> Decision:
         if objection is not None and not is_friend(case, path):
             return objection
     return answer
-
-
-def by_rule(rule: Rule, **params: str) -> Decision:
-    """The decision that a rule makes by itself."""
-    verdict = VERDICTS[rule]
-    return Decision(
-        verdict.action,
-        rule.value,
-        verdict.why.format(**params),
-        params,
-        verdict.code,
-        verdict.enhanced,
-        verdict.text,
-    )
 
 
 def is_friend(case: Case, path: Path) -> bool:

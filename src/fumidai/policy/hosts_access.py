@@ -26,7 +26,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.policy.request import Action, Decision, Unknown, plain_address
-from fumidai.texts import N_
+from fumidai.policy.rules import VERDICTS, Rule
 
 
 class Named(Enum):
@@ -37,7 +37,7 @@ class Named(Enum):
 
 
 Name = str | Named | Unknown
-#: None: that depends on a name which nobody knows just now.
+#: None: that depends on a name, or an end of the connection, which nobody knows just now.
 Maybe = bool | None
 
 
@@ -118,6 +118,10 @@ class Daemon:
     name: Text | Word
     server: Pattern | None = None
 
+    def is_one_of(self, services: Sequence[str]) -> bool:
+        """True if a service of these names is meant, on whatever address."""
+        return isinstance(self.name, Word) or any(map(self.name.fits, services))
+
 
 @dataclass(frozen=True, slots=True)
 class Items:
@@ -136,8 +140,6 @@ class HostsRule:
         grants: what it answers.
         place: ``file:line``.
         code, enhanced, text: what a denied client hears (``twist /bin/echo 421 …``); 0 and "": the usual words.
-        severity: syslog's level for the log line, "" for the usual one.
-        banners: folder with a text for the client, "" for none.
     """
 
     daemons: Items
@@ -147,99 +149,91 @@ class HostsRule:
     code: int = 0
     enhanced: str = ""
     text: str = ""
-    severity: str = ""
-    banners: str = ""
+
+    def may_concern(self, services: Sequence[str]) -> bool:
+        """True if one of these services, on some address of ours, may be meant."""
+        return _matches(self.daemons, services, None) is not False
+
+
+#: What decides where no line does.
+NO_RULE: Final = HostsRule(Items(()), Items(()), True, "no rule")
+#: The names under which rules may call us: the service's, its port's number.
+SERVICES: Final = ("smtp", "25")
 
 
 @dataclass(frozen=True, slots=True)
 class HostsTables:
-    """Both files, hosts.allow first."""
+    """Both files, hosts.allow first; ``services``: our names in them."""
 
     rules: tuple[HostsRule, ...] = ()
+    services: tuple[str, ...] = SERVICES
 
     @property
     def asks_name(self) -> bool:
         """True if a client's name could change an answer."""
-        return any(_asks_name(rule.clients) for rule in self.rules)
+        return self.denies and any(_asks_name(rule.clients) for rule in self.rules)
+
+    @property
+    def denies(self) -> bool:
+        """True if some client might be turned away."""
+        return not all(rule.grants for rule in self.rules)
 
 
-class HostsVerdict(StrEnum):
-    """Names of the rules that a decision may give."""
-
-    GRANTED = "hosts-granted"
-    DENIED = "hosts-denied"
-    NAME_MISSING = "hosts-name-missing"
-
-
-_WHY: Final = {
-    HostsVerdict.GRANTED: N_("the client rules grant {client} access ({place})"),
-    HostsVerdict.DENIED: N_("the client rules deny {client} access ({place})"),
-    HostsVerdict.NAME_MISSING: N_("the name of {client} is not known yet, and the client rules ask for it ({place})"),
-}
-
-
-def check(tables: HostsTables, daemons: Sequence[str], client: End, server: End | None = None) -> Decision:
-    """May this client connect?
+def objection(tables: HostsTables, client: End, server: End | None = None) -> Decision | None:
+    """What the rules say against a client; None: it may connect (which grants it nothing else).
 
     Args:
-        daemons: names of the service, all of them good (``smtp``, the port's number).
-        server: the end of the connection on our side; None: rules that ask for it don't match.
-
-    Returns:
-        a permission that lets it speak and grants no relaying; or refuse; or defer, where it hangs on a name that is
-        not known. ``params["place"]`` is the line.
+        server: the end of the connection on our side; None: unknown, so that a rule that asks for it never permits.
     """
-    possible = list(_possible(tables, daemons, client, server))
+    possible = deciding(tables, client, server)
     last = possible[-1]
     if any(rule.grants != last.grants for rule in possible):
-        return _decision(HostsVerdict.NAME_MISSING, client, possible[0])
-    return _decision(HostsVerdict.GRANTED if last.grants else HostsVerdict.DENIED, client, last)
+        return _decision(Rule.HOSTS_NAME_MISSING, client, possible[0])
+    return None if last.grants else _decision(Rule.HOSTS_DENIED, client, last)
 
 
-_NO_RULE: Final = HostsRule(Items(()), Items(()), True, "no rule")
+def deciding(tables: HostsTables, client: End, server: End | None = None) -> tuple[HostsRule, ...]:
+    """The rules that may be the one that decides, the last of them if none before it does; ``NO_RULE`` grants."""
+    return tuple(_deciding(tables, client, server))
 
 
-def _possible(tables: HostsTables, daemons: Sequence[str], client: End, server: End | None) -> Iterator[HostsRule]:
-    """The rules that may be the one that decides, the last of them for certain."""
+def _deciding(tables: HostsTables, client: End, server: End | None) -> Iterator[HostsRule]:
+    services = tables.services
     for rule in tables.rules:
-        found = _both(_matches(rule.daemons, daemons, server), _matches(rule.clients, daemons, client))
+        found = _both(_matches(rule.daemons, services, server), _matches(rule.clients, services, client))
         if found is not False:
             yield rule
         if found:
             return
-    yield _NO_RULE
+    yield NO_RULE
 
 
-def _decision(verdict: HostsVerdict, client: End, rule: HostsRule) -> Decision:
-    params = {"client": str(plain_address(client.address)), "place": rule.place}
-    why = _WHY[verdict].format(**params)
-    if verdict is HostsVerdict.GRANTED:
-        return Decision(Action.PERMIT, verdict.value, why, params)
-    if verdict is HostsVerdict.NAME_MISSING:
-        text = "Client name lookup failed, try again later"
-        return Decision(Action.DEFER, verdict.value, why, params, 451, "4.4.3", text)
-    # RFC 5321 §3.1: 554 is the greeting of a server that does not serve this client.
-    code = rule.code or 554
-    enhanced = rule.enhanced or f"{code // 100}.7.1"
-    action = Action.DEFER if code < 500 else Action.REFUSE
-    return Decision(action, verdict.value, why, params, code, enhanced, rule.text or "Access denied")
+def _decision(rule: Rule, client: End, found: HostsRule) -> Decision:
+    usual = VERDICTS[rule]
+    params = {"client": str(plain_address(client.address)), "place": found.place}
+    code, enhanced, text, action = usual.code, usual.enhanced, usual.text, usual.action
+    if rule is Rule.HOSTS_DENIED:
+        code, text = found.code or code, found.text or text
+        enhanced = found.enhanced or f"{code // 100}.7.1"
+        action = Action.DEFER if code < 500 else Action.REFUSE
+    return Decision(action, rule.value, usual.why.format(**params), params, code, enhanced, text)
 
 
-def _matches(items: Items, daemons: Sequence[str], end: End | None) -> Maybe:
+def _matches(items: Items, services: Sequence[str], end: End | None) -> Maybe:
     """Does a list hold this service or this end?"""
-    found = _any(_member(member, daemons, end) for member in items.members)
+    found = _any(_member(member, services, end) for member in items.members)
     if found is False or items.rest is None:
         return found
-    return _both(found, _not(_matches(items.rest, daemons, end)))
+    return _both(found, _not(_matches(items.rest, services, end)))
 
 
-def _member(member: Pattern | Daemon, daemons: Sequence[str], end: End | None) -> Maybe:
+def _member(member: Pattern | Daemon, services: Sequence[str], end: End | None) -> Maybe:
     if not isinstance(member, Daemon):
-        return end is not None and _host(member, end)
-    called = isinstance(member.name, Word) or any(map(member.name.fits, daemons))
+        return None if end is None else _host(member, end)
+    called = member.is_one_of(services)
     if not called or member.server is None:
         return called
-    return end is not None and _host(member.server, end)
+    return None if end is None else _host(member.server, end)
 
 
 def _host(pattern: Pattern, end: End) -> Maybe:

@@ -6,11 +6,14 @@ opens the door. Here whatever has no certain meaning is an error that names file
 unknown options, networks with bits beyond their mask, a last line without its end (which tcpwrappers pass over),
 comments behind a rule (which are patterns to them), netgroups, ident.
 
-    allow, deny, severity, banners, twist /bin/echo TEXT   are honoured
-    spawn, setenv, umask, user, group, nice, linger, keepalive   have no sense in a guard: warned of, left out
+    allow, deny, twist /bin/echo TEXT   are honoured
+    severity, banners, spawn, setenv, umask, user, group, nice, linger, keepalive   do nothing in a guard: warned of
     aclexec, rfc931, any other twist   are errors: the answer would hang on a program or on the client's own word
 
-Limits: nothing is run. A name in a rule is not looked up.
+A line about other services only (``sshd: …``) is passed over unread: the files are often shared.
+
+Limits: nothing is run. A name in a rule is not looked up. Which address of ours a client came to is not known where
+the rules are asked, so ``smtp@192.0.2.25`` is an error.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Final
 
 from fumidai.errors import PolicyError
 from fumidai.policy.hosts_access import (
+    SERVICES,
     Daemon,
     HostsRule,
     HostsTables,
@@ -40,15 +44,12 @@ from fumidai.texts import N_
 #: The content of a file that a rule names; raises OSError or PolicyError.
 Include = Callable[[str], str]
 
-_HONOURED: Final = ("allow", "deny", "severity", "banners", "twist")
-_LEFT_OUT: Final = ("spawn", "setenv", "umask", "user", "group", "nice", "linger", "keepalive")
+_HONOURED: Final = ("allow", "deny", "twist")
+_LEFT_OUT: Final = ("severity", "banners", "spawn", "setenv", "umask", "user", "group", "nice", "linger", "keepalive")
 _REFUSED: Final = ("aclexec", "rfc931")
 _WITHOUT_VALUE: Final = ("allow", "deny", "keepalive")
 _MAY_HAVE_VALUE: Final = ("nice",)
 _LAST: Final = ("allow", "deny", "twist")
-_LEVELS: Final = frozenset(
-    ("emerg", "alert", "crit", "err", "error", "warning", "warn", "notice", "info", "debug", "panic")
-)
 _ECHO: Final = re.compile(r"""(?:(?:/usr)?/bin/)?echo\s+(["']?)([^|&;<>()$`\\"'*?\[\]#~%\x00-\x1f]*)\1""")
 _REPLY: Final = re.compile(r"([45][0-9]{2})[ -](?:([45]\.[0-9]{1,3}\.[0-9]{1,3}) )?(.*)")
 _GLOB: Final = re.compile(r"[A-Za-z0-9._*?-]+")
@@ -65,6 +66,8 @@ class _Reader:
 
     file: str
     include: Include | None
+    server_ends: bool
+    services: tuple[str, ...]
     warnings: list[Warning_] = field(default_factory=list)
 
     def error(self, line: int, message: str, *, mend: str = "", **params: object) -> PolicyError:
@@ -78,6 +81,8 @@ def read_hosts(
     allow_file: str = "hosts.allow",
     deny_file: str = "hosts.deny",
     include: Include | None = None,
+    server_ends: bool = False,
+    services: tuple[str, ...] = SERVICES,
 ) -> tuple[HostsTables, tuple[Warning_, ...]]:
     """Read both files; a file that is not there is given as "".
 
@@ -85,21 +90,25 @@ def read_hosts(
         allow, deny: their content.
         allow_file, deny_file: their names as the user gave them, for messages.
         include: reads files that rules name (``/etc/mail/partners``); None: such rules are errors.
+        server_ends: rules may ask for our end of the connection (``smtp@192.0.2.25``); a ``Request`` does not tell it.
+        services: our names in the files, in any case.
 
     Raises:
         PolicyError: something has no certain meaning.
     """
     warnings: list[Warning_] = []
-    granting = _Reader(allow_file, include, warnings)
-    denying = _Reader(deny_file, include, warnings)
+    granting = _Reader(allow_file, include, server_ends, services, warnings)
+    denying = _Reader(deny_file, include, server_ends, services, warnings)
     rules = (*_rules(granting, allow, grants=True), *_rules(denying, deny, grants=False))
-    return HostsTables(rules), tuple(warnings)
+    return HostsTables(rules, services), tuple(warnings)
 
 
 def _rules(reader: _Reader, text: str, *, grants: bool) -> Iterator[HostsRule]:
     for number, line in _lines(reader, text):
         if not line.startswith("#") and line.strip():
-            yield _rule(reader, number, line, grants)
+            rule = _rule(reader, number, line, grants)
+            if rule is not None:
+                yield rule
 
 
 def _lines(reader: _Reader, text: str) -> Iterator[tuple[int, str]]:
@@ -119,7 +128,8 @@ def _lines(reader: _Reader, text: str) -> Iterator[tuple[int, str]]:
         )
 
 
-def _rule(reader: _Reader, line: int, text: str, grants: bool) -> HostsRule:
+def _rule(reader: _Reader, line: int, text: str, grants: bool) -> HostsRule | None:
+    """The rule of a line; None where it is about other services."""
     daemons, clients, options = _fields(text)
     if clients is None:
         raise reader.error(
@@ -127,12 +137,11 @@ def _rule(reader: _Reader, line: int, text: str, grants: bool) -> HostsRule:
             N_("There is no colon in this line."),
             mend=N_("A rule is SERVICES : CLIENTS, for example smtp : 192.0.2."),
         )
-    rule = HostsRule(
-        _items(reader, line, daemons, lambda word: _daemon(reader, line, word)),
-        _items(reader, line, clients, lambda word: _pattern(reader, line, word)),
-        grants,
-        f"{reader.file}:{line}",
-    )
+    services = _items(reader, line, daemons, lambda word: _daemon(reader, line, word))
+    rule = HostsRule(services, Items(()), grants, f"{reader.file}:{line}")
+    if not rule.may_concern(reader.services):
+        return None
+    rule = replace(rule, clients=_items(reader, line, clients, lambda word: _pattern(reader, line, word)))
     return rule if options is None else _with_options(reader, line, rule, options)
 
 
@@ -173,7 +182,15 @@ def _daemon(reader: _Reader, line: int, word: str) -> Daemon:
     if not _GLOB.fullmatch(name):
         raise reader.error(line, N_('"{word}" is no name of a service.'), word=word)
     called = Word.ALL if name.upper() in (Word.ALL, Word.KNOWN) else _text(name)
-    return Daemon(called, None if cut < 0 else _pattern(reader, line, word[cut + 1 :]))
+    daemon = Daemon(called, None if cut < 0 else _pattern(reader, line, word[cut + 1 :]))
+    if cut >= 0 and not reader.server_ends and daemon.is_one_of(reader.services):
+        raise reader.error(
+            line,
+            N_('"{word}": rules for one address of this server are not asked here.'),
+            mend=N_("Name the service alone."),
+            word=word,
+        )
+    return daemon
 
 
 def _pattern(reader: _Reader, line: int, word: str, depth: int = 0) -> Pattern:
@@ -334,12 +351,6 @@ def _check_option(reader: _Reader, line: int, key: str, value: str, *, last: boo
 def _with_option(reader: _Reader, line: int, rule: HostsRule, key: str, value: str) -> HostsRule:
     if key in ("allow", "deny"):
         return replace(rule, grants=key == "allow")
-    if key == "severity":
-        if value.lower().rpartition(".")[2] not in _LEVELS:
-            raise reader.error(line, N_('"{value}" is no severity.'), mend=N_("For example mail.info."), value=value)
-        return replace(rule, severity=value.lower())
-    if key == "banners":
-        return replace(rule, banners=value)
     if key == "twist":
         return _twisted(reader, line, rule, value)
     message = N_('The option "{option}" does nothing here.')

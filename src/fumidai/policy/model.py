@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from fumidai.policy.access import AccessMap
 from fumidai.policy.domains import above_or_below, match, pattern_key
+from fumidai.policy.hosts_access import HostsTables
 from fumidai.policy.request import FactKind
 from fumidai.policy.standing import Standings
 from fumidai.smtp.forms import ALL, Form
@@ -56,6 +57,7 @@ class Policy:
         postmaster: mailbox of the postmaster, "" if none was named.
         relay_networks: clients that may send anywhere.
         authenticated: users who may send anywhere once authenticated; ``*`` stands for any run of characters.
+        client_rules: who may connect at all (hosts_access).
         access: the access table.
         routing: forms of a second reading that count.
         hosts: mail hosts that should exist.
@@ -73,6 +75,7 @@ class Policy:
     postmaster: str = ""
     relay_networks: tuple[Network, ...] = ()
     authenticated: tuple[str, ...] = ()
+    client_rules: HostsTables = field(default_factory=HostsTables)
     access: AccessMap = field(default_factory=AccessMap)
     routing: frozenset[Form] = ALL
     hosts: tuple[Host, ...] = ()
@@ -88,10 +91,10 @@ class Policy:
     def __post_init__(self) -> None:
         object.__setattr__(self, "own", frozenset(self.receive_for))
         object.__setattr__(self, "asks", frozenset(self._kinds_of_facts()))
-        object.__setattr__(self, "standings", Standings(self.relay_networks, self.access))
+        object.__setattr__(self, "standings", Standings(self.relay_networks, self.access, self.client_rules))
 
     def _kinds_of_facts(self) -> Iterator[FactKind]:
-        if self.access.asks_name:
+        if self.access.asks_name or self.client_rules.asks_name:
             yield FactKind.CLIENT_NAME
         if self.refuse_listed:
             yield FactKind.DNSBL

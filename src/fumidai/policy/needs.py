@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 
 #: Refusals that come before anything is asked about the client, so that its name can't change them.
-_FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO})
+_FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO, Rule.HOSTS_DENIED})
 _NAME_ALONE = frozenset({FactKind.CLIENT_NAME})
 
 
@@ -46,7 +46,7 @@ def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
         answer = decide_case(case)
         if answer.rule in _FINAL or (answer.action is Action.REFUSE and not name):
             return ()
-        if _is_friend(case):
+        if answer.rule != Rule.HOSTS_NAME_MISSING and _is_friend(case):
             return name if policy.access.relays_name else ()
     sender = _sender(case) if stage is not Stage.CONNECT else iter(())
     return tuple(dict.fromkeys((*name, *_listings(case), *sender)))

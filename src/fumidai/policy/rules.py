@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fumidai.policy.request import Action
+from fumidai.policy.request import Action, Decision
 from fumidai.texts import N_
 
 
@@ -35,12 +35,14 @@ class Rule(StrEnum):
     UNKNOWN_RECIPIENT = "unknown-recipient"
     UNKNOWN_SENDER = "unknown-sender"
     UNKNOWN_CLIENT = "unknown-client"
+    HOSTS_DENIED = "hosts-denied"
     ACCESS_CONNECT = "access-connect"
     ACCESS_FROM = "access-from"
     ACCESS_TO = "access-to"
     LISTED_CLIENT = "listed-client"
     UNRESOLVABLE_SENDER = "unresolvable-sender"
     # They defer: a look-up has no answer yet.
+    HOSTS_NAME_MISSING = "hosts-name-missing"
     CLIENT_NAME_MISSING = "client-name-missing"
     BLOCKLIST_MISSING = "blocklist-missing"
     SENDER_DOMAIN_MISSING = "sender-domain-missing"
@@ -96,6 +98,7 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
         N_("nobody knows the sender, and the policy refuses some"), 550, "5.7.1", "Sender unknown"
     ),
     Rule.UNKNOWN_CLIENT: _refuse(N_("nobody knows which client asks"), 550, "5.7.1", "Relaying denied"),
+    Rule.HOSTS_DENIED: _refuse(N_("the client rules deny {client} ({place})"), 550, "5.7.1", "Access denied"),
     Rule.ACCESS_CONNECT: _refuse(N_("the access table refuses {client} ({key})"), 550, "5.7.1", "Access denied"),
     Rule.ACCESS_FROM: _refuse(
         N_("the access table refuses the sender {sender} ({key})"), 550, "5.7.1", "Access denied"
@@ -111,6 +114,12 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
     ),
     Rule.UNRESOLVABLE_SENDER: _refuse(
         N_("the sender's domain {domain} does not exist"), 550, "5.1.8", "Domain of sender address does not exist"
+    ),
+    Rule.HOSTS_NAME_MISSING: _defer(
+        N_("the name of {client} is not known yet, and the client rules ask for it ({place})"),
+        451,
+        "4.4.3",
+        "Client name lookup failed, try again later",
     ),
     Rule.CLIENT_NAME_MISSING: _defer(
         N_("the name of {client} is not known yet, and the access table asks for it"),
@@ -128,3 +137,17 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
         "Sender domain lookup failed, try again later",
     ),
 }
+
+
+def by_rule(rule: Rule, **params: str) -> Decision:
+    """The decision that a rule makes by itself."""
+    verdict = VERDICTS[rule]
+    return Decision(
+        verdict.action,
+        rule.value,
+        verdict.why.format(**params),
+        params,
+        verdict.code,
+        verdict.enhanced,
+        verdict.text,
+    )

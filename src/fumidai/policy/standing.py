@@ -15,12 +15,14 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from fumidai.policy.access import AccessMap, Address, Hit, Kind
-from fumidai.policy.request import Unknown
-from fumidai.policy.rules import Rule
+from fumidai.policy.hosts_access import End, HostsTables, Name, Named, objection
+from fumidai.policy.request import Decision
+from fumidai.policy.rules import Rule, by_rule
 from fumidai.smtp.literal import MAX_DOMAIN
 
 #: Clients that are remembered at once.
 MOST: Final = 4096
+_NO_RULES: Final = HostsTables()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ class Standing:
     """A client before a policy.
 
     Attributes:
+        denial: what the client rules say against it; None: it may speak.
         hit: what the access table says of it.
         ground: why it may send anywhere, whoever logs in; None if it may not.
     """
 
+    denial: Decision | None
     hit: Hit | None
     ground: Ground | None
 
@@ -47,19 +51,22 @@ class Standing:
 class Standings:
     """What is known of clients under one policy."""
 
-    __slots__ = ("_access", "_known", "_networks")
+    __slots__ = ("_access", "_known", "_networks", "_rules")
 
-    def __init__(self, networks: Sequence[IPv4Network | IPv6Network], access: AccessMap) -> None:
+    def __init__(
+        self, networks: Sequence[IPv4Network | IPv6Network], access: AccessMap, rules: HostsTables = _NO_RULES
+    ) -> None:
         self._networks = networks
         self._access = access
-        self._known: dict[tuple[Address | None, str | None | Unknown], Standing] = {}
+        self._rules = rules
+        self._known: dict[tuple[Address | None, Name], Standing] = {}
 
-    def of(self, client: Address | None, name: str | None | Unknown) -> Standing:
+    def of(self, client: Address | None, name: Name) -> Standing:
         """The standing of a client.
 
         Args:
             client: its address (``plain_address``), None if nobody knows it.
-            name: its verified name; None: it has none; UNKNOWN: nobody knows (yet).
+            name: its verified name, or that it has none; UNKNOWN: nobody knows (yet).
         """
         key = (client, name)
         found = self._known.get(key)
@@ -76,18 +83,24 @@ class Standings:
         """How many clients are remembered."""
         return len(self._known)
 
-    def _find_out(self, client: Address | None, name: str | None | Unknown) -> Standing:
+    def _find_out(self, client: Address | None, name: Name) -> Standing:
         by_address = self._access.client_address(client) if client is not None else None
         by_name = self._by_name(client, name)
         # sendmail, Relay_ok: a name lets relay only once it has been verified; "[192.0.2.1]" is no such name.
         relaying = (by_address, by_name if isinstance(name, str) else None)
         # sendmail, check_relay: the name beats the address.
-        return Standing(by_name or by_address, self._network(client) or _table_ground(client, relaying))
+        ground = self._network(client) or _table_ground(client, relaying)
+        return Standing(self._denial(client, name), by_name or by_address, ground)
 
-    def _by_name(self, client: Address | None, name: str | None | Unknown) -> Hit | None:
+    def _denial(self, client: Address | None, name: Name) -> Decision | None:
+        if client is not None:
+            return objection(self._rules, End(client, name))
+        return by_rule(Rule.UNKNOWN_CLIENT) if self._rules.denies else None
+
+    def _by_name(self, client: Address | None, name: Name) -> Hit | None:
         if isinstance(name, str):
             return self._access.client_name(name)
-        if name is None and client is not None:
+        if isinstance(name, Named) and client is not None:
             return self._access.client_name(bracketed(client))
         return None
 

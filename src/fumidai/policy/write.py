@@ -4,7 +4,8 @@
 Used where a policy was found rather than written (read back out of a server's configuration, or made from
 ``--domain``) and somebody wants to keep it.
 
-Limits: comments and the order of tables of a file that was read are not in a policy, so they are not written.
+Limits: comments and the order of tables of a file that was read are not in a policy, so they are not written. Client
+rules stand in files of their own (``hosts`` in ``[guard]``).
 """
 
 from __future__ import annotations
