@@ -50,6 +50,11 @@ class Counts:
         """A number that is asked for when somebody looks."""
         self._gauges[key] = number
 
+    def hide(self, key: Key, number: Callable[[], float]) -> None:
+        """This number is no longer shown, unless another has taken its place."""
+        if self._gauges.get(key) is number:
+            del self._gauges[key]
+
     def decided(self, action: str, rule: str) -> None:
         """A recipient was decided."""
         self.add(("decisions", action, rule))

@@ -5,8 +5,8 @@
     refused 203.0.113.77  <> for <v%evil.test@a.com>: also reads as v@evil.test (ambiguous-recipient)
 
 Events: ``rcpt`` (a recipient was decided), ``policy`` (the same for a Postfix that asked), ``message`` (what became of
-a message), ``session`` (a client was sent away). Lines of one turn of the event loop are written together. Each line is
-counted (``counts``), so that log and metrics tell the same.
+a message), ``session`` (a client was sent away), ``blocklist`` (what a list is worth). Lines of one turn of the event
+loop are written together. Each line is counted (``counts``), so that log and metrics tell the same.
 
 JSON is ASCII and the sentences are escaped, so nothing a client said reaches a terminal as a command (Law 6).
 
@@ -90,6 +90,8 @@ class DecisionLog:
                 counts.decided(str(fields["action"]), str(fields["rule"]))
             case "message":
                 counts.ended(str(fields["outcome"]))
+            case "blocklist":
+                pass  # a number of its own shows it (``lists``)
             case _:
                 counts.sent_away(str(fields.get("rule", event)))
 
@@ -116,4 +118,5 @@ def sentence(event: str, fields: Mapping[str, object]) -> str:
         whom = "1 recipient" if count == 1 else f"{count} recipients"
         head = f"{shown('outcome')} {shown('client')}  {shown('from')} for {whom}, {shown('size')} octets"
         return f"{head}: {shown('reply')}{' ' if fields.get('why') else ''}{shown('why')}"
-    return f"{shown('action')} {shown('client')}: {shown('why')} ({shown('rule')})"
+    whom = "list" if event == "blocklist" else "client"
+    return f"{shown('action')} {shown(whom)}: {shown('why')} ({shown('rule')})"

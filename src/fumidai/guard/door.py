@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The question at the door: may this client send to this recipient? Asked of ``decide``, after what it needs to know.
 
-Most policies need no look-up, and then the answer is there at once. Where names or sender domains count, they are
-looked up in the background, each once for as long as its answer is kept; what could not be had is a failed fact, and
-the policy says what follows from that.
+Most policies need no look-up, and then the answer is there at once. Where blocklists, names or sender domains count,
+they are looked up in the background, each once for as long as its answer is kept; what the client alone makes necessary
+is begun as soon as it has come (``expect``). What could not be had is a failed fact, and the policy says what follows
+from that.
 
-Limits: blocklists are not asked yet (``settings`` refuses a policy that relies on them). An answer is kept five
-minutes, a failure ten seconds.
+Limits: a name or a sender's domain is kept five minutes, a failure ten seconds; what blocklists say, see ``net.dnsbl``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+from fumidai.dnsbl.settings import BlocklistSettings
 from fumidai.guard.counts import Counts
+from fumidai.guard.lists import Lists, Note
+from fumidai.net.memory import Memory
 from fumidai.net.resolver import Resolver
 from fumidai.policy.case import FALSE_NAME
 from fumidai.policy.decide import decide
 from fumidai.policy.model import Policy
 from fumidai.policy.needs import Stage, needs
 from fumidai.policy.request import Decision, Fact, FactKind, Need, Request
+from fumidai.policy.rules import Rule
+from fumidai.report.escape import encodable_in, show
 
 IpAddress = IPv4Address | IPv6Address
 
@@ -34,12 +39,9 @@ _KEPT: Final = 300.0
 _FAILURE_KEPT: Final = 10.0
 _MOST: Final = 10_000
 _FAILED: Final = Fact(failed=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    fact: Fact
-    until: float
+#: Characters of a listing in a reply.
+_LONGEST: Final = 300
+_ASCII: Final = encodable_in("ascii")
 
 
 class Door:
@@ -49,74 +51,105 @@ class Door:
         resolver: asked for names.
         deadline: seconds for all look-ups of one recipient.
         counts: where look-ups are counted.
+        blocklists: how the policy's lists are asked.
+        note: told of each change of a list's health, as an event and its fields.
     """
 
     def __init__(
-        self, policy: Policy, resolver: Resolver, *, deadline: float = DEADLINE, counts: Counts | None = None
+        self,
+        policy: Policy,
+        resolver: Resolver,
+        *,
+        deadline: float = DEADLINE,
+        counts: Counts | None = None,
+        blocklists: BlocklistSettings | None = None,
+        note: Note = lambda event, fields: None,
     ) -> None:
         self._policy = policy
         self._resolver = resolver
         self._deadline = deadline
         self._counts = counts or Counts()
         self._looks_up = bool(policy.asks)
-        self._known: OrderedDict[Need, _Known] = OrderedDict()
+        self._lists = Lists(policy.refuse_listed, blocklists or BlocklistSettings(), resolver, note)
+        self._names: Memory[Need, Fact] = Memory(_MOST)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to look after the blocklists' health."""
+        self._lists.start()
+
+    def expect(self, request: Request) -> None:
+        """A client has come: begin what can be looked up before it says anything."""
+        if self._looks_up:
+            missing = [need for need in needs(self._policy, request, Stage.CONNECT) if self._peek(need) is None]
+            if missing:
+                self._begin(self._look_up_all(missing))
 
     def decide(self, request: Request) -> Decision | None:
         """The decision; None where something has to be looked up first (``ask``)."""
         if not self._looks_up:
             return decide(self._policy, request)
-        wanted = needs(self._policy, request, Stage.RCPT)
-        facts = self._facts(wanted)
-        return decide(self._policy, request, facts) if len(facts) == len(wanted) else None
+        facts: dict[Need, Fact] = {}
+        for need in needs(self._policy, request, Stage.RCPT):
+            fact = self._peek(need)
+            if fact is None:
+                return None
+            facts[need] = fact
+        return in_words(decide(self._policy, request, facts))
 
     def ask(self, request: Request, tell: Callable[[Decision], None]) -> None:
         """Look up what is needed and tell the decision, later."""
-        task = asyncio.get_running_loop().create_task(self._find_out(request, tell))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._find_out(request, tell))
+
+    def rest(self) -> None:
+        """Another door has taken over: finish what is being looked up, begin nothing of itself."""
+        self._lists.rest()
 
     def close(self) -> None:
         """Give up what is being looked up."""
         for task in self._tasks:
             task.cancel()
+        self._lists.close()
+        self._names.close()
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _find_out(self, request: Request, tell: Callable[[Decision], None]) -> None:
         wanted = needs(self._policy, request, Stage.RCPT)
-        known = self._facts(wanted)
-        missing = [need for need in wanted if need not in known]
-        found = await asyncio.gather(*(self._look_up(need) for need in missing))
-        facts = {**known, **dict(zip(missing, found, strict=True))}
-        tell(decide(self._policy, request, facts))
+        facts = {need: fact for need in wanted if (fact := self._peek(need)) is not None}
+        missing = [need for need in wanted if need not in facts]
+        found = await asyncio.gather(*map(self._look_up, missing))
+        tell(in_words(decide(self._policy, request, {**facts, **dict(zip(missing, found, strict=True))})))
 
-    def _facts(self, wanted: Sequence[Need]) -> Mapping[Need, Fact]:
-        now = asyncio.get_running_loop().time()
-        kept = ((need, self._known.get(need)) for need in wanted)
-        return {need: known.fact for need, known in kept if known is not None and known.until > now}
+    async def _look_up_all(self, wanted: Iterable[Need]) -> None:
+        await asyncio.gather(*map(self._look_up, wanted))
+
+    def _peek(self, need: Need) -> Fact | None:
+        return self._lists.peek(need.subject) if need.kind is FactKind.DNSBL else self._names.peek(need)
 
     async def _look_up(self, need: Need) -> Fact:
+        """A fact; one that is not there in time has failed for this decision, and may serve the next."""
         try:
             async with asyncio.timeout(self._deadline):
-                fact = await self._asked(need)
+                if need.kind is FactKind.DNSBL:
+                    fact = await self._lists.ask(need.subject)
+                else:
+                    fact = await self._names.get(need, partial(self._ask, need))
         except TimeoutError:
             fact = _FAILED
         self._counts.looked_up(need.kind.value, "failed" if fact.failed else "found" if fact.value else "none")
-        now = asyncio.get_running_loop().time()
-        self._known[need] = _Known(fact, now + (_FAILURE_KEPT if fact.failed else _KEPT))
-        self._known.move_to_end(need)
-        if len(self._known) > _MOST:
-            self._known.popitem(last=False)
         return fact
 
-    async def _asked(self, need: Need) -> Fact:
-        match need.kind:
-            case FactKind.CLIENT_NAME:
-                return await self._client_name(ip_address(need.subject))
-            case FactKind.SENDER_DOMAIN:
-                exists = await self._resolver.exists(need.subject)
-                return _FAILED if exists is None else Fact("yes" if exists else "")
-            case _:
-                return _FAILED
+    async def _ask(self, need: Need) -> tuple[Fact, float]:
+        if need.kind is FactKind.CLIENT_NAME:
+            fact = await self._client_name(ip_address(need.subject))
+        else:
+            exists = await self._resolver.exists(need.subject)
+            fact = _FAILED if exists is None else Fact("yes" if exists else "")
+        return fact, _FAILURE_KEPT if fact.failed else _KEPT
 
     async def _client_name(self, client: IpAddress) -> Fact:
         """The name that leads back to the address; "" where there is none, ``FALSE_NAME`` where it doesn't."""
@@ -127,3 +160,14 @@ class Door:
         if client in back.addresses:
             return Fact(reverse.name)
         return _FAILED if back.failed else Fact(FALSE_NAME)
+
+
+def in_words(decision: Decision) -> Decision:
+    """The decision; of a listed client with the list's name and reason, as text that is safe in a reply (Law 6)."""
+    if decision.rule != Rule.LISTED_CLIENT:
+        return decision
+    said: Mapping[str, str] = decision.params
+    listing = show(said["listing"], encodable=_ASCII, limit=_LONGEST)
+    # RFC 5782 §2.1: the text of a listing is what a server that refuses mail for it would say.
+    text = f"{said['client']} is listed at {said['zone']}, {listing}"
+    return replace(decision, text=text, why=f"{decision.why}, {listing}")

@@ -25,6 +25,7 @@ from fumidai.guard.identity import Client
 from fumidai.guard.notes import note_session
 from fumidai.guard.post import Duty
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
+from fumidai.policy.request import Request
 from fumidai.smtp.server import Event, ServerMachine
 from fumidai.smtp.states import State
 
@@ -98,7 +99,8 @@ class Line(Served):
         self.greet(transport)
 
     def greet(self, transport: asyncio.Transport) -> None:
-        """Say who we are; from now on the client speaks."""
+        """Say who we are; from now on the client speaks, and what has to be known of it is looked up meanwhile."""
+        self.post.door.expect(Request(client=self.who.address, client_name=self.who.name))
         transport.write(self.machine.greet(self.post.greeting))
         self._alarm.set(self.post.settings.command_time)
 

@@ -48,7 +48,7 @@ _FAMILIES: Final = {
     "workers": Family("fumidai_guard_workers", "gauge", "Worker processes that run."),
     "worker-deaths": Family("fumidai_guard_worker_deaths_total", "counter", "Workers that died and were replaced."),
     "listing-health": Family(
-        "fumidai_guard_blocklist_healthy", "gauge", "1 where the blocklist answers its test points rightly.", ("zone",)
+        "fumidai_guard_blocklist_healthy", "gauge", "Processes in which the list's test points are right.", ("zone",)
     ),
 }
 _ANSWERS: Final = Family(

@@ -104,6 +104,7 @@ class Guard:
         except BaseException:
             await self._listener.close()
             raise
+        self._duty.post.door.start()
 
     async def take_over(self, policy: Policy, settings: GuardSettings) -> tuple[str, ...]:
         """Go on with another policy and settings, and drop nobody.
@@ -123,6 +124,8 @@ class Guard:
         self._log.format = settings.log_format
         self._listener.bounds = _bounds(settings)
         self._duty.post = post
+        old.door.rest()
+        post.door.start()
         if not same:
             task = asyncio.get_running_loop().create_task(self._retire(old))
             self._retiring.add(task)
@@ -149,7 +152,13 @@ class Guard:
         name = settings.name or socket.gethostname()
         return Post(
             settings,
-            Door(policy, self._resolver, counts=self.counts),
+            Door(
+                policy,
+                self._resolver,
+                counts=self.counts,
+                blocklists=settings.blocklists,
+                note=self._log.note,
+            ),
             backend or make_backend(settings.backend, name, policy),
             self._log,
             name,

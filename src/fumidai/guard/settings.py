@@ -22,10 +22,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from fumidai.dnsbl.settings import BlocklistSettings, read_blocklists
 from fumidai.guard.decision_log import LogFormat
 from fumidai.policy.hosts_access import SERVICES
 from fumidai.policy.lines import Place
-from fumidai.policy.model import OnFailure, Policy
+from fumidai.policy.model import Policy
 from fumidai.policy.notice import Source, nearest
 from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
@@ -86,6 +87,7 @@ class GuardSettings:
         grace: time to end what is being sent when the service stops.
         policy_service: where a Postfix may ask; ``metrics``: where Prometheus may.
         workers: processes; ``user``: who to become once all is open, "" for nobody else.
+        blocklists: how the policy's lists are asked; from ``[blocklists]``.
     """
 
     listen: tuple[Place_, ...] = ()
@@ -109,6 +111,7 @@ class GuardSettings:
     metrics: tuple[Place_, ...] = ()
     workers: int = 1
     user: str = ""
+    blocklists: BlocklistSettings = field(default_factory=BlocklistSettings)
 
 
 #: Whole numbers, with the least and the most that can be meant.
@@ -126,7 +129,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "grace": (0, 600),
     "workers": (1, 256),
 }
-_KNOWN: Final = [one.name for one in fields(GuardSettings)]
+_KNOWN: Final = [one.name for one in fields(GuardSettings) if one.name != "blocklists"]
 
 
 def read_settings(policy: Policy, source: Source) -> GuardSettings:
@@ -150,22 +153,8 @@ def read_settings(policy: Policy, source: Source) -> GuardSettings:
     if "backend" not in table and ("listen" in table or "policy_service" not in table):
         raise source.error((SECTION,), N_("It is not said what stands behind the guard."), mend=_EXAMPLE)
     values: dict[str, object] = {key: _READERS[key](value, (SECTION, key), source) for key, value in table.items()}
-    _check_lookups(policy, source)
+    values["blocklists"] = read_blocklists(policy, source)
     return GuardSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
-
-
-def _check_lookups(policy: Policy, source: Source) -> None:
-    """A list that is never asked would put off every message, or let every listed client in."""
-    if not policy.refuse_listed:
-        return
-    place = ("blocklists", "refuse")
-    if policy.on_failure is OnFailure.DEFER:
-        raise source.error(
-            place,
-            N_("The guard can't ask blocklists yet, and without their answers all mail would be put off."),
-            mend=N_('Take the line out, or write on_failure = "ignore" to do without them.'),
-        )
-    source.warn(place, N_("The guard can't ask blocklists yet: listed clients are not refused."))
 
 
 def _listen(value: object, place: Place, source: Source) -> tuple[Place_, ...]:

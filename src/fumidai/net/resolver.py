@@ -20,7 +20,11 @@ from typing import Final
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
+import dns.name
+import dns.rdata
 import dns.rdatatype
+import dns.rdtypes.ANY.TXT
 import dns.resolver
 import dns.reversename
 
@@ -76,6 +80,29 @@ class ReverseName:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of one name and type; none where there are none, or nobody could tell (``failed``; ``text``: why).
+
+    ``ttl``: seconds for which this holds, "there is none" too (RFC 2308 §5).
+    """
+
+    found: tuple[dns.rdata.Rdata, ...] = ()
+    ttl: int = 0
+    failed: bool = False
+    text: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The records as a zone file writes them."""
+        return tuple(record.to_text() for record in self.found)
+
+    @property
+    def strings(self) -> tuple[bytes, ...]:
+        """The texts of TXT records, the pieces of each joined."""
+        return tuple(b"".join(record.strings) for record in self.found if isinstance(record, dns.rdtypes.ANY.TXT.TXT))
+
+
 class Resolver:
     """Looks up names.
 
@@ -84,6 +111,7 @@ class Resolver:
         port: their UDP and TCP port.
         deadline: seconds for one question.
         hosts: file of fixed names.
+        keep: False: nothing is kept, each question is asked (for those who keep answers themselves).
     """
 
     def __init__(
@@ -93,12 +121,19 @@ class Resolver:
         port: int = 53,
         deadline: float = DEADLINE,
         hosts: Path = _HOSTS,
+        keep: bool = True,
     ) -> None:
         self._nameservers = nameservers
         self._port = port
         self._deadline = deadline
         self._hosts = hosts
+        self._keep = keep
         self._resolver: dns.asyncresolver.Resolver | None = None
+
+    def without_keeping(self, deadline: float | None = None) -> Resolver:
+        """One that asks the same name servers and keeps nothing."""
+        deadline = self._deadline if deadline is None else deadline
+        return Resolver(self._nameservers, port=self._port, deadline=deadline, hosts=self._hosts, keep=False)
 
     async def addresses(self, name: str) -> Addresses:
         """All addresses of a name; a literal (with or without brackets) is its own address."""
@@ -118,8 +153,6 @@ class Resolver:
         Nobody is asked about a literal, or about a name below localhost (RFC 6761 §6.3).
         """
         if as_address(name) is not None or _is_localhost(name):
-            return Exchangers()
-        if as_address(name) is not None:
             return Exchangers()
         answer = await self._ask(name, "MX")
         ranked = sorted((int(text.partition(" ")[0]), text.partition(" ")[2].rstrip(".")) for text in answer.texts)
@@ -153,27 +186,33 @@ class Resolver:
             return True
         return None if exchangers.failed or found.failed else False
 
-    async def _ask(self, name: str, kind: str) -> _Answer:
+    async def records(self, name: str, kind: str) -> Records:
+        """The records of one type under an absolute name, without the search list and the file of fixed names."""
+        return await self._ask(f"{name.rstrip('.')}.", kind)
+
+    async def _ask(self, name: str, kind: str) -> Records:
         try:
             # A name without a dot may need the search list of resolv.conf.
             answer = await self._configured().resolve(
                 name, kind, raise_on_no_answer=False, lifetime=self._deadline, search="." not in name.strip(".")
             )
-        except (dns.resolver.NXDOMAIN, dns.resolver.YXDOMAIN):
-            return _Answer()
+        except dns.resolver.NXDOMAIN as none:
+            return Records(ttl=_least_ttl(none))
+        except dns.resolver.YXDOMAIN:
+            return Records()
         except dns.resolver.NoResolverConfiguration:
-            return _Answer(failed=True, text="no name server is configured")
+            return Records(failed=True, text="no name server is configured")
         except (dns.resolver.LifetimeTimeout, TimeoutError):
-            return _Answer(failed=True, text=f"no answer within {self._deadline:g} s")
+            return Records(failed=True, text=f"no answer within {self._deadline:g} s")
         except dns.resolver.NoNameservers:
-            return _Answer(failed=True, text="the name servers could not answer")
+            return Records(failed=True, text="the name servers could not answer")
         except (dns.exception.SyntaxError, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel):
-            return _Answer()
+            return Records()
         except (dns.name.IDNAException, UnicodeError):
-            return _Answer()
+            return Records()
         except (dns.exception.DNSException, OSError) as problem:
-            return _Answer(failed=True, text=str(problem))
-        return _Answer(tuple(record.to_text() for record in answer.rrset or ()))
+            return Records(failed=True, text=str(problem))
+        return Records(tuple(answer.rrset or ()), answer.chaining_result.minimum_ttl)
 
     def _configured(self) -> dns.asyncresolver.Resolver:
         """The library's resolver, made at the first question."""
@@ -183,7 +222,7 @@ class Resolver:
                 resolver.nameservers = list(self._nameservers)
                 resolver.port = self._port
             resolver.timeout = min(2.0, self._deadline)
-            resolver.cache = dns.resolver.LRUCache()
+            resolver.cache = dns.resolver.LRUCache() if self._keep else None
             self._resolver = resolver
         return self._resolver
 
@@ -209,13 +248,10 @@ class Resolver:
         return fixed
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """Records in their text form."""
-
-    texts: tuple[str, ...] = ()
-    failed: bool = False
-    text: str = ""
+def _least_ttl(none: dns.resolver.NXDOMAIN) -> int:
+    """How long "there is no such name" holds (RFC 2308 §5)."""
+    responses: dict[dns.name.Name, dns.message.QueryMessage] = none.responses()  # type: ignore[no-untyped-call]
+    return min((response.resolve_chaining().minimum_ttl for response in responses.values()), default=0)
 
 
 def _is_localhost(name: str) -> bool:
