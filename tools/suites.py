@@ -32,7 +32,7 @@ FULLY_COVERED = "src/fumidai/smtp/*,src/fumidai/policy/*"
 PROGRAMS = {
     "lab": {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "mount": "mount"},
     "bench": {"nmap": "nmap"},
-    "unit": {"tcpdmatch": "tcpd"},
+    "unit": {"tcpdmatch": "tcpd", "rbldnsd": "rbldnsd"},
 }
 
 Commands = list[list[str]]

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import dns.name
 import dns.reversename
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fumidai.dnsbl.names import LONGEST_ZONE, Takes, family, query_name
@@ -31,8 +31,9 @@ def test_addresses(what: str, name: str) -> None:
 
 
 # dnspython takes the IPv4 address out of a mapped one; lists have their test points there, so we don't.
-@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda address: not address.ipv4_mapped)))
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
 def test_any_address_has_the_name_that_its_reverse_name_has(address: IPv4Address | IPv6Address) -> None:
+    assume(isinstance(address, IPv4Address) or address.ipv4_mapped is None)
     zone = {4: "in-addr.arpa", 6: "ip6.arpa"}[address.version]
     assert dns.name.from_text(query_name(address, zone)) == dns.reversename.from_address(address.exploded)
 

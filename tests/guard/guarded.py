@@ -127,9 +127,9 @@ class Client:
 
 
 @asynccontextmanager
-async def calling(port: int, host: str = "127.0.0.1") -> AsyncIterator[Client]:
-    """A client that has been greeted."""
-    reader, writer = await asyncio.open_connection(host, port)
+async def calling(port: int, host: str = "127.0.0.1", source: str | None = None) -> AsyncIterator[Client]:
+    """A client that has been greeted; ``source``: its own address."""
+    reader, writer = await asyncio.open_connection(host, port, local_addr=(source, 0) if source else None)
     client = Client(reader, writer)
     greeting = await client.reply()
     assert greeting is not None

@@ -85,12 +85,15 @@ def test_a_guard_before_nothing_is_refused() -> None:
         read(HEAD + 'listen = ":25"\n')
 
 
-def test_blocklists_that_would_put_off_everything_are_refused() -> None:
+def test_blocklists_are_read_with_their_own_table() -> None:
+    settings = read(HEAD + BACKEND + '[blocklists]\nrefuse = ["bl.b.test"]\ndeadline = 2\n')
+    assert settings.blocklists.deadline == 2
     with pytest.raises(PolicyError) as told:
-        read(HEAD + BACKEND + '[blocklists]\nrefuse = ["bl.b.test"]\n')
-    assert told.value.line == 6
-    ignored = read(HEAD + BACKEND + '[blocklists]\nrefuse = ["bl.b.test"]\non_failure = "ignore"\n')
-    assert ignored.backend.port == 2525
+        read(HEAD + BACKEND + '[blocklists]\nrefuse = ["bl.b.test"]\ndedline = 2\n')
+    assert told.value.place == "f.toml:7: blocklists.dedline"
+    with pytest.raises(PolicyError) as told:
+        read(HEAD + BACKEND + "blocklists = {}\n")
+    assert told.value.place == "f.toml:5: guard.blocklists"
 
 
 def test_the_sentence_for_people_holds_nothing_that_acts_on_a_terminal() -> None:
@@ -104,5 +107,7 @@ def test_the_sentence_for_people_holds_nothing_that_acts_on_a_terminal() -> None
     }
     line = "refused 203.0.113.77  <> for <v%evil.test@a.com>: also reads as v@evil.test (ambiguous-recipient)"
     assert sentence("rcpt", fields) == line
+    list_ = {"list": "bl.test", "action": "left out", "rule": "silent", "why": "it gives no answer"}
+    assert sentence("blocklist", list_) == "left out bl.test: it gives no answer (silent)"
     assert "\x1b" not in sentence("rcpt", {**fields, "to": "<\x1b[31m\n@a.com>"})
     assert "\n" not in sentence("rcpt", {**fields, "to": "<\x1b[31m\n@a.com>"})

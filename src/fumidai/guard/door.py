@@ -70,7 +70,7 @@ class Door:
         self._deadline = deadline
         self._counts = counts or Counts()
         self._looks_up = bool(policy.asks)
-        self._lists = Lists(policy.refuse_listed, blocklists or BlocklistSettings(), resolver, note)
+        self._lists = Lists(policy.refuse_listed, blocklists or BlocklistSettings(), resolver, note, self._counts)
         self._names: Memory[Need, Fact] = Memory(_MOST)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -15,12 +15,14 @@ Limits: only client addresses are asked about; no lists of domains.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from fumidai.dnsbl.answer import Answer, Kind
 from fumidai.dnsbl.health import Health
 from fumidai.dnsbl.names import Takes
 from fumidai.dnsbl.settings import BlocklistSettings, OnUnhealthy
+from fumidai.guard.counts import Counts
 from fumidai.net.dnsbl import MOST, Answers, Blocklist, Pace
 from fumidai.net.memory import Memory
 from fumidai.net.resolver import Resolver
@@ -49,6 +51,7 @@ class Lists:
         zones: the lists.
         resolver: asked, unless the settings name another.
         note: told of each change of a list's health.
+        counts: where it is shown which lists are sound.
     """
 
     def __init__(
@@ -57,35 +60,40 @@ class Lists:
         settings: BlocklistSettings,
         resolver: Resolver,
         note: Note,
-        pace: Pace | None = None,
+        counts: Counts,
     ) -> None:
         self._settings = settings
         self._note = note
         asked = _resolver(settings, resolver)
-        answers: Answers = Memory(MOST)
-        self._answers = answers
+        self._answers: Answers = Memory(MOST)
         self._lists = {
             zone: Blocklist(
                 zone,
                 asked,
                 wanted=settings.wanted(zone),
-                answers=answers,
-                pace=pace or Pace(check_every=settings.check_every),
+                answers=self._answers,
+                pace=Pace(check_every=settings.check_every),
                 tell=self._tell,
             )
             for zone in zones
         }
         self._unhealthy = _FAILED if settings.on_unhealthy is OnUnhealthy.FAIL else _CLEAN
+        self._counts = counts
+        self._shown = {("listing-health", zone): partial(_is_sound, one) for zone, one in self._lists.items()}
 
     def start(self) -> None:
         """Look at the lists' test points, now and then again."""
         for one in self._lists.values():
             one.start()
+        for key, number in self._shown.items():
+            self._counts.show(key, number)
 
     def rest(self) -> None:
         """Look at nothing of itself any more; what is asked is still answered."""
         for one in self._lists.values():
             one.rest()
+        for key, number in self._shown.items():
+            self._counts.hide(key, number)
 
     def close(self) -> None:
         """Ask nothing more."""
@@ -127,6 +135,10 @@ class Lists:
         action = "asked" if sound else "left out" if left_out else "counted as failing"
         fields = {"list": which.zone, "takes": takes.value, "action": action, "rule": health.value, "why": _WHY[health]}
         self._note("blocklist", fields)
+
+
+def _is_sound(one: Blocklist) -> float:
+    return float(all(one.health(takes) is Health.SOUND for takes in (Takes.IPV4, Takes.IPV6)))
 
 
 def _resolver(settings: BlocklistSettings, resolver: Resolver) -> Resolver:

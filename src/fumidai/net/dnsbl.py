@@ -161,8 +161,9 @@ class Blocklist:
         else:
             answer = await asking
         if answer.kind is Kind.LISTED and not self._vouched():
+            before = self._seen_at
             await self.check()
-            if self.health(takes) in _SOUND_ENOUGH and not self._vouched():
+            if self.health(takes) in _SOUND_ENOUGH and self._seen_at == before:
                 return Answer(Kind.FAILED, (), "the list's test points could not be seen")
         return believe(answer, self.health(takes))
 
@@ -172,7 +173,7 @@ class Blocklist:
 
     def _unsound(self, health: Health) -> Answer:
         """Nothing is asked; but it is seen to that somebody looks whether the list is better."""
-        if self._age() > self._pause():
+        if self._age() >= self._pause():
             self._look_soon()
         return Answer(Kind.UNSOUND, (), health.value)
 
@@ -210,7 +211,7 @@ class Blocklist:
             self._retries = 0
             self._become(dict.fromkeys(self._takes, health_after(answer.kind)))
             self._wake.set()
-        elif answer.kind is not Kind.FAILED and self._age() > self._pace.spacing:
+        elif answer.kind is not Kind.FAILED and self._age() >= self._pace.spacing:
             self._look_soon()
 
     # --- test points ---
