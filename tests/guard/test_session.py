@@ -209,7 +209,7 @@ async def test_what_a_client_calls_itself_can_forge_no_line() -> None:
         (b"MAIL FROM:<a b@c.test>", 501),
         (b"MAIL FROM:<a@b.test> BODY=BINARYMIME", 501),
         (b"MAIL FROM:<a@b.test> XYZZY=1", 555),
-        (b"BDAT 10 LAST", 502),
+        (b"BDAT x LAST", 501),
         (b"GET / HTTP/1.1", 500),
         (b"STARTTLS", 502),
         (b"AUTH PLAIN x", 502),

@@ -103,7 +103,18 @@ class Transaction(Protocol):
 
 
 class Backend(Protocol):
-    """Where mail is handed to."""
+    """Where mail is handed to.
+
+    Attributes:
+        keywords: upper-case names of the extensions that it was last seen to have.
+        size: octets of the greatest message that it says it takes; 0: it did not say.
+    """
+
+    @property
+    def keywords(self) -> frozenset[str]: ...
+
+    @property
+    def size(self) -> int: ...
 
     def open(self, sender: Sender, resume: Callable[[], None]) -> Transaction:
         """A transaction for one message; connects as late as it can.

@@ -27,7 +27,6 @@ from fumidai.guard.post import Duty
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
 from fumidai.policy.request import Request
 from fumidai.smtp.server import Event, ServerMachine
-from fumidai.smtp.states import State
 
 _T = TypeVar("_T")
 
@@ -178,7 +177,7 @@ class Line(Served):
             self._close(transport, linger=self._closing and not self._eof)
         elif machine.asked is not None:
             self._alarm.off()  # now it is our turn, and the backend's
-        elif machine.state is State.DATA:
+        elif machine.in_body:
             self._watch_body()
         elif answered:
             if self._leaving and self._transaction is None:

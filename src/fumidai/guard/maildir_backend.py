@@ -60,13 +60,16 @@ class MaildirBackend:
         postmaster: mailbox (with brackets) that ``<Postmaster>`` without a domain is for.
 
     Attributes:
-        keywords: extensions that messages may need and we bear.
+        keywords: extensions that messages may need and we bear: a file holds any octets, in the envelope too. DSN is
+            none of them, for no report is ever sent.
+        size: no bound but the disk's.
 
     Raises:
         UsageError: the template is not of this form.
     """
 
     keywords: Final = frozenset({"8BITMIME", "SMTPUTF8"})
+    size: Final = 0
 
     def __init__(self, template: str, hostname: str, postmaster: bytes = b"") -> None:
         self.place = MaildirPlace(template, postmaster)

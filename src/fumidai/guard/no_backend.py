@@ -7,7 +7,7 @@ Limits: nothing ever asks it, because such a guard listens for no client; if som
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from fumidai.errors import UsageError
 from fumidai.guard.backend import Sender
@@ -16,6 +16,9 @@ from fumidai.texts import N_
 
 class NoBackend:
     """See above."""
+
+    keywords: Final[frozenset[str]] = frozenset()
+    size: Final = 0
 
     def open(self, sender: Sender, resume: Callable[[], None]) -> NoReturn:
         """See ``Backend``.

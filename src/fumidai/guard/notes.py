@@ -45,22 +45,17 @@ def note_session(session: Line, rule: str, why: str) -> None:
 
 
 class Ending:
-    """What the log says of a message; kept, because the client may be gone when the backend answers.
+    """What the log says of a message; kept, because its transaction may be over when there is something to say."""
 
-    Args:
-        size: octets of the body.
-    """
+    __slots__ = ("_from", "_recipients")
 
-    __slots__ = ("_from", "_recipients", "_size")
-
-    def __init__(self, session: Line, size: int) -> None:
+    def __init__(self, session: Line) -> None:
         machine = session.machine
         self._from = readable(machine.sender.path) if machine.sender else ""
         self._recipients = len(machine.recipients)
-        self._size = size
 
-    def note(self, session: Line, outcome: str, reply: str, why: str) -> None:
-        """Write the line."""
+    def note(self, session: Line, size: int, outcome: str, reply: str, why: str) -> None:
+        """Write the line; ``size``: octets of the body."""
         session.post.log.note(
             "message",
             {
@@ -68,7 +63,7 @@ class Ending:
                 "client": session.shown,
                 "from": self._from,
                 "recipients": self._recipients,
-                "size": self._size,
+                "size": size,
                 "outcome": outcome,
                 "reply": reply,
                 "why": why,

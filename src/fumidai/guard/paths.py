@@ -29,6 +29,6 @@ def objection(path: bytes, params: Mapping[str, bytes]) -> tuple[int, str, str] 
     if isinstance(parse_path(bracketed(path)), Malformed):
         return 501, "Bad sender address syntax", "5.1.7"
     if params.get("BODY", b"7BIT").upper() not in (b"7BIT", b"8BITMIME"):
-        # RFC 3030: BINARYMIME needs BDAT.
+        # RFC 3030 §3: BINARYMIME has to be announced, and is not.
         return 501, "BODY is 7BIT or 8BITMIME", "5.5.4"
     return None

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 from typing import Final
 
@@ -59,19 +59,18 @@ class Post:
             recipients=settings.recipients,
             errors=settings.errors,
         )
-        self._always = ("PIPELINING", f"SIZE {settings.message_size}", "ENHANCEDSTATUSCODES")
-        self._seen: frozenset[str] = frozenset()
-        self._announced: tuple[str, ...] = self._always
+        self._seen: tuple[frozenset[str], int] | None = None
+        self._announced: tuple[str, ...] = ()
         self._numbers = itertools.count(1)
         self._mark = secrets.randbelow(62**4)
         self._second, self._date = -1, ""
 
     def announced(self) -> tuple[str, ...]:
         """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it."""
-        seen: frozenset[str] = getattr(self.backend, "keywords", frozenset())
-        if seen is not self._seen:
+        seen = self.backend.keywords, self.backend.size
+        if seen != self._seen:
             self._seen = seen
-            self._announced = (*self._always, *(word for word in _BACKENDS if word in seen))
+            self._announced = offer(self.settings.message_size, *seen)
         return self._announced
 
     def date(self) -> str:
@@ -102,6 +101,22 @@ class Duty:
 
     def __init__(self, post: Post) -> None:
         self.post = post
+
+
+def offer(most: int, keywords: Collection[str], bound: int) -> tuple[str, ...]:
+    """The lines of the answer to EHLO.
+
+    CHUNKING is ours: the backend gets DATA. BINARYMIME is not offered, because a body without lines has no form in
+    DATA. SMTPUTF8 goes only with 8BITMIME (RFC 6531 §3.1).
+
+    Args:
+        most: octets of a message that we let through.
+        keywords: of the extensions that the backend has.
+        bound: octets of a message that the backend takes; 0: it did not say.
+    """
+    size = min(most, bound) if bound else most
+    theirs = [word for word in _BACKENDS if word in keywords and (word != "SMTPUTF8" or "8BITMIME" in keywords)]
+    return ("PIPELINING", f"SIZE {size}", "ENHANCEDSTATUSCODES", "CHUNKING", *theirs)
 
 
 def _letters(number: int, least: int) -> str:

@@ -6,9 +6,13 @@
                                      ├ DATA → Transaction.begin → 354 → our Received line, pieces of the body
                                      └ dot  → Transaction.end → the backend's word, copied
 
-Nothing is acknowledged on our own authority but MAIL (which promises nothing). A client that leaves before its dot
-ends the transaction without one; so does a body with a bare CR, LF or NUL. A client that leaves after its dot leaves
-the backend's answer to the log.
+Nothing is acknowledged on our own authority but MAIL (which promises nothing) and the octets of a chunk. A client that
+leaves before its dot ends the transaction without one; so does a body that must not pass (``passage``). A client that
+leaves after its dot leaves the backend's answer to the log.
+
+By BDAT it is the same: the first chunk begins the transaction as DATA does, the last one ends it as the dot does, and
+the backend sees DATA and a dot. RFC 3030 §2 wants each chunk before the last acknowledged; that 250 is for its octets,
+the 250 for the message is the last one's and the backend's.
 
 The connection itself (who is read, what is written, how it ends) is ``line``'s, the log ``notes``'.
 
@@ -20,21 +24,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from time import monotonic
-from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender
-from fumidai.guard.body import made_right, strange
 from fumidai.guard.line import Hold, Line, sure
 from fumidai.guard.notes import Ending, note_recipient, note_session
+from fumidai.guard.passage import Fault, Passage
 from fumidai.guard.paths import bracketed, objection
 from fumidai.guard.post import Duty, Post
-from fumidai.guard.settings import LineEndings
 from fumidai.guard.trace_line import received_line
 from fumidai.net.protocol import ProtocolListener
 from fumidai.policy.request import Action, Decision, Request
 from fumidai.smtp.command import Verb
 from fumidai.smtp.refusals import Refusal
 from fumidai.smtp.server import (
+    ChunkBegin,
+    ChunkEnd,
     Close,
     DataBegin,
     DataChunk,
@@ -52,25 +56,19 @@ from fumidai.smtp.server import (
     Swallowed,
     usual,
 )
-from fumidai.smtp.states import State
-
-#: Seconds from the beginning of a body after which its rate counts.
-_BODY_START: Final = 300.0
 
 
 class Session(Line):
     """One client's questions and the answers to them."""
 
-    __slots__ = ("_body_began", "_body_size", "_chatter", "_ending", "_refused", "_spoilt")
+    __slots__ = ("_chatter", "_ending", "_passage", "_refused")
 
     def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
         super().__init__(listener, duty)
         self._ending: Ending | None = None  # the dot was passed on, and the backend has not answered
-        self._spoilt = ""
+        self._passage: Passage | None = None  # of the body that is on its way
         self._refused = 0
         self._chatter = 0
-        self._body_began = 0.0
-        self._body_size = 0
 
     def _meet(self, event: Event) -> None:
         match event:
@@ -80,8 +78,10 @@ class Session(Line):
                 self._mail(event)
             case Rcpt():
                 self._recipient(event)
-            case DataBegin():
+            case DataBegin() | ChunkBegin():
                 self._begin()
+            case ChunkEnd():
+                self._end_chunk(event)
             case DataEnd():
                 self._end(event)
             case Refuse():
@@ -99,10 +99,13 @@ class Session(Line):
     def _small_talk(self, asked: Question) -> None:
         """Everything that needs no policy; without end it is abuse."""
         if isinstance(asked, Hello | Reset | Quit):
-            self._drop()
+            self._drop("the client took it back")
         self._say(*usual(asked, self.post.name))
         if isinstance(asked, Hello):
             self.identify(self.who.called(asked.name))
+        self._count_chatter()
+
+    def _count_chatter(self) -> None:
         self._chatter += 1
         if self._chatter > self.post.settings.refusals:
             self._send_away("too-much-talk", "Too many commands without a message")
@@ -111,8 +114,9 @@ class Session(Line):
         if self._leaving:
             self._send_away("closing", "Service is closing", tell=False)
             return
+        self._drop()
+        self._passage = None
         self.post = self.duty.post
-        self._transaction, self._spoilt, self._body_began, self._body_size = None, "", 0.0, 0
         self._say(*(objection(mail.path, mail.params) or usual(mail)))
 
     def _recipient(self, rcpt: Rcpt) -> None:
@@ -120,6 +124,7 @@ class Session(Line):
         if not rcpt.path.isascii() and "SMTPUTF8" not in mail.params:
             # RFC 6531 §3.5
             self._say(553, "Address needs SMTPUTF8", "5.6.7")
+            self._count_refusal()
             return
         path = bracketed(rcpt.path)
         request = Request(
@@ -170,6 +175,7 @@ class Session(Line):
         sure(self._transaction).begin(self._begun)
 
     def _begun(self, answer: Answer) -> None:
+        asked = self.machine.asked
         if answer.fate is Fate.ANSWERED and answer.code == 354:
             hello = self.machine.hello
             line = received_line(
@@ -179,51 +185,68 @@ class Session(Line):
                 self.post.date(),
                 extended=hello is not None and hello.verb is Verb.EHLO,
             )
-            self._body_began = self._loop.time()
-            self._say(354, "Go ahead, end with a dot", "")
+            self._passage = Passage(self.post.settings, self._loop.time(), Ending(self))
+            # Of the answer to a first chunk nothing is written yet.
+            self._say(*(usual(asked) if isinstance(asked, ChunkBegin) else usual(DataBegin())))
             if not sure(self._transaction).body(line):
                 self._hold(Hold.BACKEND)
         else:
+            if isinstance(asked, ChunkBegin):
+                self._drop()  # RFC 3030 §2: with its first chunk the whole transaction is refused
             self._answer(answer)
         self._go_on()
 
     def _body(self, data: bytes) -> None:
-        self._body_size += len(data)
-        if self._transaction is None:
-            return  # spoilt already: nothing more of it reaches the backend
-        if fault := strange(data):
-            if self.post.settings.line_endings is LineEndings.REFUSE:
-                self._spoilt = fault
-                self._drop()
-                return
-            data = made_right(data)
-        if not self._transaction.body(data):
+        passage = sure(self._passage)
+        data = passage.take(data)
+        if passage.fault is not None:
+            self._drop()  # nothing more of it reaches the backend
+        elif data and not sure(self._transaction).body(data):
             self._hold(Hold.BACKEND)
 
-    def _end(self, end: DataEnd) -> None:
-        self._body_size = end.size
-        if self._spoilt:
-            Ending(self, self._body_size).note(self, "refused", "554 5.6.0", f"the body holds {self._spoilt}")
-            self._say(554, f"Message refused: {self._spoilt}", "5.6.0")
-            # What follows may have been meant for another server's idea of where a message ends.
-            self._closing = True
+    def _end_chunk(self, chunk: ChunkEnd) -> None:
+        """A chunk that is not the last. Our 250 is for its octets; nobody has taken the message yet."""
+        if fault := sure(self._passage).fault:
+            self._turn_down(fault)
             return
-        self._ending = Ending(self, self._body_size)
+        self._say(*usual(chunk))
+        if not chunk.size:
+            self._count_chatter()
+
+    def _end(self, end: DataEnd) -> None:
+        passage = sure(self._passage)
+        passage.size = end.size
+        if passage.fault is not None:
+            self._turn_down(passage.fault)
+            return
+        self._ending = passage.ending
         sure(self._transaction).end(partial(self._told_end, monotonic()))
+
+    def _turn_down(self, fault: Fault) -> None:
+        """The message must not pass: nothing of it is at the backend any more."""
+        self._note_message("refused", f"{fault.code} {fault.enhanced}", fault.why)
+        self._say(fault.code, fault.text, fault.enhanced)
+        self._closing = self._closing or fault.ends
+
+    def _note_message(self, outcome: str, reply: str, why: str) -> None:
+        """What became of the body that is, or was, on its way."""
+        passage, self._passage = self._passage, None
+        ending = (passage and passage.ending) or Ending(self)
+        ending.note(self, passage.size if passage else 0, outcome, reply, why)
 
     def _told_end(self, asked: float, answer: Answer) -> None:
         """The backend's word on the message: the only source of a 250."""
         self.post.counts.answered("message", monotonic() - asked, answer.fate)
         self._transaction = None
         self._release(Hold.BACKEND)
-        ending, self._ending = self._ending, None
+        self._ending = None
         gone = self.transport is None
         outcome = "delivered" if answer.taken else "refused" if answer.code >= 500 else "deferred"
         if answer.fate is Fate.UNKNOWN:
             outcome = "unknown"
         elif answer.taken and gone:
             outcome = "delivered-unacknowledged"
-        sure(ending).note(self, outcome, f"{answer.code} {answer.enhanced}", answer.detail)
+        self._note_message(outcome, f"{answer.code} {answer.enhanced}", answer.detail)
         if not gone and self.machine.asked is not None:
             self._chatter = 0
             self._answer(answer)
@@ -232,8 +255,9 @@ class Session(Line):
     def _refuse(self, refuse: Refuse) -> None:
         self._due += refuse.reply
         if refuse.why is Refusal.MESSAGE_TOO_BIG:
-            Ending(self, self._body_size).note(self, "refused", "552 5.3.4", "longer than message_size")
-            self._drop()
+            self._note_message("refused", "552 5.3.4", "longer than message_size")
+        if self.machine.sender is None:
+            self._drop()  # with what was refused the transaction is over
 
     def _count_refusal(self) -> None:
         self._refused += 1
@@ -250,11 +274,9 @@ class Session(Line):
 
     def _watch_body(self) -> None:
         """A body has to go on, and not too slowly (RFC 5321 §4.5.3.2.5 gives three minutes to a piece)."""
-        settings = self.post.settings
-        at = self._loop.time() + settings.body_time
-        if settings.least_rate:
-            at = min(at, self._body_began + _BODY_START + self._body_size / settings.least_rate)
-        self._alarm.set_at(at)
+        now = self._loop.time()
+        passage = self._passage = self._passage or Passage(self.post.settings, now)
+        self._alarm.set_at(passage.latest(now))
 
     def _take_more(self) -> None:
         """The backend takes more of the body."""
@@ -264,8 +286,8 @@ class Session(Line):
         """End the transaction without a dot; a body that was on its way is noted as aborted, if a reason is given."""
         if self._transaction is None or self._ending is not None:
             return
-        if why and self.machine.state is State.DATA:
-            Ending(self, self._body_size).note(self, "aborted", "", why)
+        if why and self.machine.in_body:
+            self._note_message("aborted", "", why)
         self._transaction.abort()
         self._transaction = None
         self._release(Hold.BACKEND)

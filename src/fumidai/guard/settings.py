@@ -82,6 +82,7 @@ class GuardSettings:
         message_size: greatest message; ``recipients``: most in one transaction.
         connections, connections_per_client: at once.
         errors: commands of a wrong form or order before a client is sent away; ``refusals``: refused recipients.
+        hops: most hosts that may have handed a message on; ``header_size``: of its greatest header.
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
             a body has to come with, after five minutes.
         grace: time to end what is being sent when the service stops.
@@ -103,6 +104,8 @@ class GuardSettings:
     connections_per_client: int = 100
     errors: int = 20
     refusals: int = 100
+    hops: int = 50
+    header_size: int = 1_048_576
     command_time: float = 300.0
     body_time: float = 180.0
     least_rate: float = 500.0
@@ -123,6 +126,8 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "connections_per_client": (1, 1_000_000),
     "errors": (1, 1_000_000),
     "refusals": (1, 1_000_000),
+    "hops": (1, 1000),
+    "header_size": (1000, 2**40),
     "command_time": (1, 3600),
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),

@@ -11,6 +11,9 @@ What an answer may mean:
     dot   2yz: the client's 250 · 4yz, 5yz passed on · nothing, or no reply: ``unknown`` (RFC 1047)
     421   451 to this client, whose session lives on; anything else: the link is broken, 451
 
+Parameters of an extension that the server does not offer are left out (SIZE, and those that ask for reports), or the
+message is refused where it can't do without (SMTPUTF8, an 8-bit BODY): RFC 6531 §3.2, RFC 6152 §3, RFC 3461 §4.
+
 A kept link that dies before it has said anything in this transaction is replaced once by a fresh one.
 
 Limits: one transaction, one link; links rest a few seconds only, so that a small server's places are not all taken by
@@ -39,8 +42,17 @@ _ACQUAINTANCE: Final = 3.0
 #: Lines, and characters of each, that are passed on of a reply.
 _LINES, _WIDTH = 20, 500
 
-#: MAIL's parameters -> extension that the server has to offer; one without is left out where ``_NEEDED`` is silent.
-_EXTENSION: Final = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
+#: Parameter -> extension that the server has to offer; one without is left out where ``_NEEDED`` is silent.
+_EXTENSION: Final = {
+    "SIZE": "SIZE",
+    "BODY": "8BITMIME",
+    "SMTPUTF8": "SMTPUTF8",
+    "RET": "DSN",
+    "ENVID": "DSN",
+    "NOTIFY": "DSN",
+    "ORCPT": "DSN",
+}
+_Recipient = tuple[bytes, Mapping[str, bytes], Tell]
 # RFC 6152 §3, RFC 6531 §3.2: a server that does not offer it must not be sent it.
 _NEEDED: Final = {
     "SMTPUTF8": Answer(Fate.ANSWERED, 550, "The server behind does not take SMTPUTF8", "5.6.7", "no SMTPUTF8"),
@@ -92,6 +104,7 @@ class SmtpBackend:
 
     Attributes:
         keywords: what the server announced last, upper case.
+        size: octets of a message that it takes, as announced last; 0: it did not say.
     """
 
     def __init__(self, host: str, port: int, name: str, times: Times | None = None) -> None:
@@ -102,6 +115,7 @@ class SmtpBackend:
         self._idle: deque[Link] = deque()
         self._links: set[Link] = set()
         self.keywords: frozenset[str] = frozenset()
+        self.size = 0
 
     def open(self, sender: Sender, resume: Callable[[], None]) -> SmtpTransaction:
         """See ``Backend``."""
@@ -138,6 +152,7 @@ class SmtpBackend:
         """Remember what the server offers."""
         if self.keywords != extensions.keywords.keys():
             self.keywords = frozenset(extensions.keywords)
+        self.size = extensions.size or 0
 
     def _new_link(self) -> Link:
         return Link(self._name, self._times, self._spare)
@@ -193,8 +208,8 @@ class SmtpTransaction:
         self._sender = sender
         self._resume = resume
         self._link: Link | None = None
-        self._asked: deque[tuple[bytes, Tell]] = deque()  # RCPT lines that were not said yet
-        self._said: deque[tuple[bytes, Tell]] = deque()  # said and not answered
+        self._asked: deque[_Recipient] = deque()  # not said yet
+        self._said: deque[_Recipient] = deque()  # said and not answered
         self._begin: Tell | None = None
         self._end: Tell | None = None
         self._mailed = False  # MAIL was said
@@ -213,7 +228,7 @@ class SmtpTransaction:
         if answer := self._dead or self._mail_refused:
             self._later(tell, answer)
             return
-        self._asked.append((rcpt(path, _written(params)), tell))
+        self._asked.append((path, params, tell))
         if self._link is None:
             self._borrow()
         elif self._mailed:
@@ -317,32 +332,30 @@ class SmtpTransaction:
 
     def _introduction(self, extensions: Extensions) -> bytes | None:
         """The MAIL line; None where the server can't take such a message."""
-        params = {}
-        for name, value in self._sender.params.items():
-            if _EXTENSION.get(name, name) in extensions:
-                params[name] = value
-            elif name in _NEEDED and value.upper() != b"7BIT":
-                self._refuse_all(_NEEDED[name])
+        params = self._sender.params
+        for name, answer in _NEEDED.items():
+            if name in params and _EXTENSION[name] not in extensions and params[name].upper() != b"7BIT":
+                self._refuse_all(answer)
                 return None
-        return mail(self._sender.path, _written(params))
+        return mail(self._sender.path, _written(params, extensions))
 
     def _refuse_all(self, answer: Answer) -> None:
         """Answer every recipient so, those to come too."""
         self._mail_refused = answer
         asked, self._asked = self._asked, deque()
-        for _, tell in asked:
+        for _, _, tell in asked:
             self._later(tell, answer)
 
     def _speak(self, link: Link) -> None:
         """Say the recipients: all where they may be sent together, else one."""
         while self._asked and (link.extensions.pipelining or not self._said):
-            line, tell = self._asked.popleft()
-            self._said.append((line, tell))
-            link.say(line, Verb.RCPT)
+            recipient = self._asked.popleft()
+            self._said.append(recipient)
+            link.say(rcpt(recipient[0], _written(recipient[1], link.extensions)), Verb.RCPT)
         link.send()
 
     def _heard_recipient(self, answer: Answer) -> None:
-        tell = self._said.popleft()[1]
+        tell = self._said.popleft()[2]
         tell(self._mail_refused or answer)
 
     def _heard_mail(self, answer: Answer) -> None:
@@ -379,7 +392,7 @@ class SmtpTransaction:
     def _fail(self, why: str) -> None:
         """The link is gone: tell everybody who waits, and remember it."""
         self._dead = failed(why)
-        waiting = [tell for _, tell in (*self._said, *self._asked)]
+        waiting = [tell for _, _, tell in (*self._said, *self._asked)]
         self._said.clear()
         self._asked.clear()
         if self._begin is not None:
@@ -410,6 +423,12 @@ _HEARD: Final[Mapping[Verb, Callable[[SmtpTransaction, Answer], None]]] = {
 }
 
 
-def _written(params: Mapping[str, bytes]) -> bytes:
-    """Parameters as they stand on the wire."""
-    return b" ".join(name.encode() + (b"=" + value if value else b"") for name, value in params.items())
+def _written(params: Mapping[str, bytes], extensions: Extensions) -> bytes:
+    """Those of the parameters that the server knows, as they stand on the wire."""
+    if not params:
+        return b""
+    return b" ".join(
+        name.encode() + (b"=" + value if value else b"")
+        for name, value in params.items()
+        if _EXTENSION.get(name, name) in extensions
+    )

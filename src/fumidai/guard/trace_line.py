@@ -3,6 +3,8 @@
 
 Text of the client (its HELO) is written so that it can't end the line, open a comment or look like another part.
 
+Where a message uses SMTPUTF8 the line says so, and may hold UTF-8 (RFC 6531 §3.7.3, §4.3).
+
 Limits: the recipient is named only where there is one, so that nobody learns of others.
 """
 
@@ -31,10 +33,19 @@ def received_line(sender: Sender, by: str, recipients: list[bytes], date: str, *
     address = f"[{sender.client}]" if sender.client.version == 4 else f"[IPv6:{sender.client}]"
     helo = _NOT_IN_A_NAME.sub("?", sender.helo)[:_MOST] or "unknown"
     # RFC 3848: S for TLS, A for an authenticated user.
-    protocol = "ESMTP" + "S" * sender.tls + "A" * (sender.user is not None) if extended else "SMTP"
+    utf8 = "SMTPUTF8" in sender.params
+    basic = "UTF8SMTP" if utf8 else "ESMTP"
+    protocol = basic + "S" * sender.tls + "A" * (sender.user is not None) if extended else "SMTP"
     whom = ""
     if len(recipients) == 1:
-        path = recipients[0].decode("ascii", "replace").removeprefix("<").removesuffix(">")
-        whom = f"\r\n\tfor <{_NOT_IN_A_PATH.sub('?', path)[:_MOST]}>"
+        path = recipients[0].decode("utf-8", "replace").removeprefix("<").removesuffix(">")
+        whom = f"\r\n\tfor <{_shown(path[:_MOST], utf8)}>"
     head = f"Received: from {helo} ({address})\r\n\tby {by} (Fumidai guard) with {protocol} id {sender.session}"
-    return f"{head}{whom};\r\n\t{date}\r\n".encode("ascii", "replace")
+    return f"{head}{whom};\r\n\t{date}\r\n".encode("utf-8" if utf8 else "ascii", "replace")
+
+
+def _shown(path: str, utf8: bool) -> str:
+    """A path without what could do something."""
+    if path.isascii() or not utf8:
+        return _NOT_IN_A_PATH.sub("?", path)
+    return "".join(_NOT_IN_A_PATH.sub("?", c) if c.isascii() or not c.isprintable() else c for c in path)
