@@ -79,6 +79,15 @@ def test_an_empty_message():
     assert begun().hear(b"BDAT 0 LAST\r\n")[-1] == Message(b"", ())
 
 
+@pytest.mark.parametrize("step", [1, 3, 8, 13, 100])
+def test_chunks_of_nothing_are_answered_however_they_come(step):
+    talk = begun()
+    said = [b"BDAT 0\r\n", b"BDAT 0\r\n", b"BDAT 0 LAST\r\n", b"BDAT 0\r\n"]
+    data = b"".join(said)
+    talk.hear(*(said if step == 100 else pieces(data, range(step, len(data), step))))
+    assert talk.codes[4:] == [250, 250, 250, 503]
+
+
 def test_a_line_end_on_the_border_of_two_chunks_is_one():
     talk = begun(collect=False)
     events = joined(talk.hear(b"BDAT 2\r\na\rBDAT 2 LAST\r\n\nb"))

@@ -433,6 +433,9 @@ class ServerMachine:
             self._drop_chunk(intake, (wrong, line), len(line))
         elif self.state is State.RCPT:
             self._ask(ChunkBegin(*chunk))
+            return
+        if not intake.left:
+            self._end_chunk(intake)
 
     def _objection_to_chunk(self, command: Command, intake: ChunkIntake) -> Refusal | None:
         # RFC 3030 §2: a client that pipelines may have sent more before it heard of the first refusal.
