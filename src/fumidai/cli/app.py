@@ -31,6 +31,7 @@ COMMANDS = {
     "show": N_("Print a run that was kept, in any format."),
     "sink": N_("Take the messages that come back as proof, and nothing else."),
     "guard": N_("Stand in front of a mail server and let nothing through that the policy does not allow."),
+    "trace": N_("Find the stepping stone that spam came through, by its Received lines."),
     "demo": N_("See the whole story on this machine, nothing installed."),
 }
 

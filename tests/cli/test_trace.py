@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fumidai trace`` as a person runs it: what it prints, what it says of mistakes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from fumidai.report.trace_json import published_trace_schema
+from tests.trace.mail import mailbox, report, spam
+
+PAGE = Path(__file__).parent.parent / "messages" / "pasted" / "maps-page.txt"
+
+
+def run(*arguments: str | Path, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command as a process of its own."""
+    env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | environment
+    command = [sys.executable, "-m", "fumidai", "trace", *map(str, arguments)]
+    return subprocess.run(command, input=data, capture_output=True, env=env, timeout=60, check=False)
+
+
+def test_the_evidence_of_the_report() -> None:
+    """The seed: the relay named, its address asked for and not guessed, its clock, the source, the noise."""
+    done = run(PAGE)
+    text = " ".join(done.stdout.decode().split())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert text.startswith("RELAY ns.a.co.jp")
+    for said in (
+        "Its address is masked in the report: ask the reporter",
+        "--relay-address",
+        "its clock is at least 758 s fast",
+        "Source: 216.76.216.45",
+        "host-216-76-216-45.dab.bellsouth.net",
+        "Tue Oct 17 10:41:25 2000",
+    ):
+        assert said in text
+
+
+def test_the_address_as_the_user_knows_it() -> None:
+    assert b"192.0.2.25" in run(PAGE, "--relay-address", "192.0.2.25").stdout
+
+
+def test_in_japanese() -> None:
+    text = run(PAGE, LANG="ja_JP.UTF-8").stdout.decode()
+    assert "発信元" in text
+    assert "masked" not in text
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_holds_to_its_schema(form: str, tmp_path: Path) -> None:
+    (tmp_path / "box").write_bytes(mailbox(3))
+    (tmp_path / "report.eml").write_bytes(report(spam(9)))
+    done = run(PAGE, tmp_path, tmp_path / "nothing", "--format", form)
+    assert done.returncode == 0
+    assert b"there is no such file" in done.stderr
+    documents = [json.loads(done.stdout)] if form == "json" else [json.loads(line) for line in done.stdout.splitlines()]
+    for document in documents:
+        jsonschema.validate(document, published_trace_schema())
+    messages = [message for document in documents for message in document["messages"]]
+    assert [message["found"] for message in messages] == ["pasted", "message", "message", "message", "attached"]
+    assert {message["verdict"] for message in messages} == {"relay"}
+    data = (tmp_path / "box").read_bytes()
+    start, end = messages[2]["hops"][0]["spans"]["by"]
+    assert data[start:end] == b"mx.example.net"
+
+
+def test_from_standard_input() -> None:
+    assert run("-", data=spam()).stdout.startswith(b"RELAY")
+
+
+def test_quiet_is_one_line() -> None:
+    assert len(run("-", "-q", data=spam()).stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 64, b"what to trace"),
+        (("no-such-file",), 66, b"there is no such file"),
+        (("-", "--ours", "a b"), 64, b"neither a network nor a host name"),
+        (("-", "--relay-address", "ns.a.co.jp"), 64, b"no address"),
+        (("-", "--jobs", "0"), 64, b"--jobs"),
+        (("-", "--policy", "no-such-policy"), 64, b"no-such-policy"),
+    ],
+)
+def test_mistakes(arguments: tuple[str, ...], code: int, said: bytes) -> None:
+    done = run(*arguments, data=spam())
+    assert done.returncode == code
+    assert said in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0\xff\x1b[2J" * 500, b"Received: \x1b]0;owned\x07 by x; now\n\n", b"\r" * 9999]
+)
+def test_whatever_it_is_there_is_an_answer(data: bytes) -> None:
+    """Nothing out of a message reaches the terminal as a command."""
+    for form in ("text", "json"):
+        done = run("-", "-v", "--format", form, data=data)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\x1b" not in done.stdout
+        assert b"\x07" not in done.stdout
