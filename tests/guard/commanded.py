@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,8 @@ async def page(port: int, request: bytes = b"GET /metrics HTTP/1.1\r\nHost: x\r\
     async with asyncio.timeout(PATIENCE):
         data = await reader.read()
     writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
     return data
 
 

@@ -69,7 +69,7 @@ async def _alone(
 
 
 async def _worker(setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> None:
-    await Worker(setup, load, plugs, voice).serve(line)
+    await Worker(setup, load, plugs, voice, line).serve()
 
 
 def _work(setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> int:

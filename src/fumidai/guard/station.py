@@ -28,7 +28,7 @@ from fumidai.guard.notify import notify, reloading
 from fumidai.guard.places import Plugs
 from fumidai.guard.run import Guard
 from fumidai.guard.settings import GuardSettings
-from fumidai.guard.worker_line import READY, RELOAD, STOP, Ear, counts_line, say
+from fumidai.guard.worker_line import READY, STOP, Ear, counts_line, reload_of, reloaded_line, say
 from fumidai.policy.model import Policy
 from fumidai.texts import N_
 
@@ -88,7 +88,6 @@ class Station:
 
     def _reload_failed(self, error: FumidaiError) -> None:
         """What was read can't be used."""
-        self._voice.complain(error)
 
     def reload(self) -> None:
         """Read everything again; see above."""
@@ -161,39 +160,61 @@ class Alone(Station):
 
 
 class Worker(Station):
-    """One of several processes."""
+    """One of several processes.
 
-    async def serve(self, line: socket.socket) -> None:
+    Args:
+        line: to the parent.
+    """
+
+    def __init__(self, setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> None:
+        super().__init__(setup, load, plugs, voice)
+        self._line = line
+        self._wanted = 0  # number of the last reload that was asked for
+
+    async def serve(self) -> None:
         """Serve until the parent says so, or is gone."""
-        loop, ear = asyncio.get_running_loop(), Ear()
+        loop, ear, line = asyncio.get_running_loop(), Ear(), self._line
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        loop.add_reader(line.fileno(), self._hear, line, ear)
+        loop.add_reader(line.fileno(), self._hear, ear)
         await self._guard.start(self._plugs)
+        say(line, counts_line(self._guard.counts.numbers()))
         say(line, READY)
-        report = loop.create_task(self._report(line))
+        report = loop.create_task(self._report())
         await self._stop.wait()
         await self._end()
         report.cancel()
         say(line, counts_line(self._guard.counts.numbers()))
 
-    def _hear(self, line: socket.socket, ear: Ear) -> None:
+    def _hear(self, ear: Ear) -> None:
         try:
-            data = line.recv(4096)
+            data = self._line.recv(4096)
         except OSError:
             data = b""
         said = ear.hear(data) if data else [STOP]
-        if RELOAD in said:
+        if number := max(map(reload_of, said), default=0):
+            self._wanted = number
             self.reload()
         if STOP in said:
-            asyncio.get_running_loop().remove_reader(line.fileno())
+            asyncio.get_running_loop().remove_reader(self._line.fileno())
             self._stop.set()
 
-    async def _report(self, line: socket.socket) -> None:
-        before = None
+    def _reload_begins(self) -> None:
+        self._reading = self._wanted
+
+    def _reloaded(self, stuck: Sequence[str]) -> None:
+        say(self._line, reloaded_line(self._reading))
+
+    def _reload_failed(self, error: FumidaiError) -> None:
+        # The parent could read it: it has changed since.
+        self._voice.complain(error)
+        say(self._line, reloaded_line(self._reading))
+
+    async def _report(self) -> None:
+        before = self._guard.counts.numbers()
         while True:
             await asyncio.sleep(REPORT)
             if (numbers := self._guard.counts.numbers()) != before:
-                say(line, counts_line(numbers))
+                say(self._line, counts_line(numbers))
                 before = numbers
 
 

@@ -40,7 +40,7 @@ from fumidai.guard.notify import notify, reloading
 from fumidai.guard.places import Plugs, addresses_of, close_all
 from fumidai.guard.run import keep_fixed
 from fumidai.guard.station import Load, Setup, Voice, say_refused, say_reloaded
-from fumidai.guard.worker_line import READY, RELOAD, STOP, Ear, counts_of, say
+from fumidai.guard.worker_line import READY, STOP, Ear, counts_of, reload_line, reloaded_of, say
 from fumidai.texts import N_
 
 #: Seconds: the first wait before a worker is replaced, the longest, and a life after which its deaths are forgiven.
@@ -67,6 +67,7 @@ class _Slot:
     began: float = 0.0
     deaths: int = 0
     due: float = 0.0
+    read: int = 0
     numbers: Numbers = field(default_factory=dict)
 
 
@@ -101,6 +102,8 @@ class Supervisor:
         self._stopping = False
         self._deadline = math.inf
         self._exit = 0
+        self._reload_number = 0
+        self._stuck: Sequence[str] | None = None  # while workers are reading again: what could not change
         self._page = MetricsPort(self._selector, sets[0].metrics, self.numbers)
 
     def run(self) -> int:
@@ -182,15 +185,25 @@ class Supervisor:
             self._counts.add(("reloads", "refused"))
             say_refused(self._voice, error)
         else:
-            settings, stuck = keep_fixed(self._setup.settings, setup.settings)
+            settings, self._stuck = keep_fixed(self._setup.settings, setup.settings)
             self._setup = replace(setup, settings=settings)
+            self._reload_number += 1
             for slot in self._slots:
-                self._tell(slot, RELOAD)
+                self._tell(slot, reload_line(self._reload_number))
             self._counts.add(("reloads", "taken"))
-            say_reloaded(self._voice, stuck)
+            self._see_whether_all_have_read()
+            return
         notify("READY=1")
 
-    def _tell(self, slot: _Slot, what: str) -> None:
+    def _see_whether_all_have_read(self) -> None:
+        """Say so once every worker has read again; one that is being replaced will begin with the new."""
+        reading = (slot for slot in self._slots if slot.line is not None and slot.read < self._reload_number)
+        if self._stuck is not None and not any(reading):
+            stuck, self._stuck = self._stuck, None
+            say_reloaded(self._voice, stuck)
+            notify("READY=1")
+
+    def _tell(self, slot: _Slot, what: object) -> None:
         if slot.line is not None:
             say(slot.line, what)
 
@@ -217,6 +230,7 @@ class Supervisor:
         theirs.close()
         ours.setblocking(False)
         slot.pid, slot.line, slot.ear, slot.ready, slot.began = pid, ours, Ear(), False, time.monotonic()
+        slot.read = self._reload_number
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(slot))
 
     def _be_worker(self, slot: _Slot, ours: socket.socket, theirs: socket.socket) -> int:
@@ -255,6 +269,9 @@ class Supervisor:
                 self._is_ready(slot)
             elif (numbers := counts_of(said)) is not None:
                 slot.numbers = numbers
+            elif number := reloaded_of(said):
+                slot.read = number
+                self._see_whether_all_have_read()
 
     def _is_ready(self, slot: _Slot) -> None:
         slot.ready = True
@@ -286,6 +303,7 @@ class Supervisor:
         while slot.line is not None:
             self._hear(slot)  # its last numbers
         pid, slot.pid = slot.pid, 0
+        self._see_whether_all_have_read()
         self._retired = summed((self._retired, counters_of(slot.numbers)))
         slot.numbers = {}
         if self._stopping:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a worker and its parent say to each other over a pair of sockets: one JSON value a line.
 
-    worker → parent   "ready" · {"counts": [[["messages", "delivered"], 17], …]}
-    parent → worker   "reload" · "stop"
+    worker → parent   "ready" · {"counts": [[["messages", "delivered"], 17], …]} · {"reloaded": 3}
+    parent → worker   {"reload": 3} · "stop"
+
+Reloads are numbered: a worker that was told of several while it read answers for the last one it had heard of when it
+began to read.
 
 A line that ends (the other process is gone) means "stop" to a worker: no worker outlives its parent for long.
 
@@ -19,7 +22,6 @@ from typing import Final
 from fumidai.guard.counts import Numbers
 
 READY: Final = "ready"
-RELOAD: Final = "reload"
 STOP: Final = "stop"
 
 
@@ -30,9 +32,29 @@ def counts_line(numbers: Numbers) -> object:
 
 def counts_of(said: object) -> Numbers | None:
     """The numbers of such a line; None where it is another."""
-    if not isinstance(said, dict):
+    if not isinstance(said, dict) or "counts" not in said:
         return None
-    return {tuple(key): number for key, number in said.get("counts", ())}
+    return {tuple(key): number for key, number in said["counts"]}
+
+
+def reload_line(number: int) -> object:
+    """Read everything again."""
+    return {"reload": number}
+
+
+def reload_of(said: object) -> int:
+    """The number of such a line; 0 where it is another."""
+    return int(said.get("reload", 0)) if isinstance(said, dict) else 0
+
+
+def reloaded_line(number: int) -> object:
+    """Everything was read again, or refused."""
+    return {"reloaded": number}
+
+
+def reloaded_of(said: object) -> int:
+    """The number of such a line; 0 where it is another."""
+    return int(said.get("reloaded", 0)) if isinstance(said, dict) else 0
 
 
 def say(plug: socket.socket, what: object) -> None:

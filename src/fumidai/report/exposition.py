@@ -84,6 +84,6 @@ def _labels(names: Iterable[str], values: Sequence[str]) -> str:
 
 
 def _number(value: float) -> str:
-    if value == math.inf:
-        return "+Inf"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(value)

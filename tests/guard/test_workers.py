@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes: each serves, one that dies is replaced, their numbers are added up, none outlives its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.guard.commanded import commanding, free_port, number, page, until
+from tests.guard.faulty import behind
+from tests.guard.guarded import calling, session
+from tests.guard.test_kill import Load, check
+
+WORKERS = 3
+
+
+def policy(port: int, backend: int, metrics: int, more: str = "") -> str:
+    return (
+        f'[policy]\nreceive_for = ["a.test"]\n[guard]\nlisten = "127.0.0.1:{port}"\nworkers = {WORKERS}\n'
+        f'backend = "smtp://127.0.0.1:{backend}"\nmetrics = "127.0.0.1:{metrics}"\n{more}'
+    )
+
+
+async def until_number(port: int, name: str, wanted: float) -> bytes:
+    async with asyncio.timeout(30):
+        while number(text := await page(port), name) != wanted:  # noqa: ASYNC110  # a page has no event
+            await asyncio.sleep(0.1)
+    return text
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists() and "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+async def test_all_serve_and_their_numbers_are_added_up(tmp_path: Path) -> None:
+    port, metrics, messages = free_port(), free_port(), 40
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:
+        for _ in range(messages):
+            async with calling(port) as client:
+                assert 250 in await client.all(session(b"x: y\r\n\r\nz"))
+        delivered = 'fumidai_guard_messages_total{outcome="delivered"}'
+        text = await until_number(metrics, delivered, messages)
+        assert number(text, "fumidai_guard_sessions_total") == messages
+        assert number(text, "fumidai_guard_workers") == WORKERS
+        assert number(text, 'fumidai_guard_backend_answer_seconds_count{step="message"}') == messages
+        async with AsyncExitStack() as stack:
+            for _ in range(5):
+                await stack.enter_async_context(calling(port))
+            await until_number(metrics, "fumidai_guard_open_connections", 5)
+        # One that dies takes no number with it but those of its last second.
+        killed = command.children()[0]
+        os.kill(killed, signal.SIGKILL)
+        await command.hear(f"(pid {killed}) was ended by signal 9; another one starts in 0.25 s")
+        await until_number(metrics, "fumidai_guard_workers", WORKERS)
+        text = await page(metrics)
+        assert number(text, delivered) == messages
+        assert number(text, "fumidai_guard_worker_deaths_total") == 1
+        command.signal(signal.SIGTERM)
+        assert await command.end() == 0
+    # Each session's id begins with its process' own mark.
+    marks = {line["session"][:4] for line in command.decisions()}
+    assert len(marks) == WORKERS
+    assert len(command.decisions()) == 2 * messages
+
+
+async def test_workers_are_killed_under_load_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:
+        load = Load(port)
+        clients = [asyncio.create_task(load.client()) for _ in range(8)]
+        for _ in range(6):
+            await asyncio.sleep(0.2)
+            killed = command.children()[0]
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: len(command.children()) < WORKERS)
+            before = len(load.acknowledged)
+            await until(lambda: len(load.acknowledged) > before + 20)  # noqa: B023  # it is called here
+        command.signal(signal.SIGTERM)
+        assert await command.end() == 0
+        for client in clients:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.sleep(0.1)
+    check(load, backend)
+    waits = [line.rpartition("in ")[2] for line in command.said if "was ended by signal 9" in line]
+    assert waits[0] == "0.25 s."
+    assert "0.5 s." in waits, "who dies again and again is waited for longer"
+
+
+async def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:
+        children = command.children()
+        assert len(children) == WORKERS
+        command.signal(signal.SIGKILL)
+        await until(lambda: not any(map(alive, children)))
+
+
+async def test_one_that_is_asked_to_end_is_replaced(tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:
+        old = set(command.children())
+        os.kill(min(old), signal.SIGTERM)
+        await command.hear("ended with 0; another one starts")
+        await until(lambda: len(command.children()) == WORKERS and min(old) not in command.children())
+
+
+async def test_a_second_signal_kills_them(tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    more = "grace = 300\n"
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics, more)) as command:
+        children = command.children()
+        async with calling(port) as client:
+            for line in (b"EHLO c.test", b"MAIL FROM:<s@b.test>", b"RCPT TO:<u@a.test>"):
+                assert await client.say(line) == 250
+            command.signal(signal.SIGINT)
+            await until(lambda: len(command.children()) == 1)  # the others had nothing to wait for
+            command.signal(signal.SIGINT)
+            assert await command.end() == 0
+        assert not any(map(alive, children))
+        assert not backend.taken
+
+
+#: A supervisor whose workers can't begin.
+HOPELESS = """
+import sys
+from fumidai.guard.places import Plugs
+from fumidai.guard.settings import GuardSettings
+from fumidai.guard.station import Setup
+from fumidai.guard.supervisor import Supervisor
+from fumidai.policy.model import Policy
+
+setup = Setup(Policy(), GuardSettings(workers=2))
+sys.exit(Supervisor(setup, lambda: setup, [Plugs(), Plugs()], None, lambda *_: 74, print).run())
+"""
+
+
+async def test_what_no_worker_can_begin_with_ends_all() -> None:
+    """It is told once, by the worker, and not met again and again."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOPELESS)
+    async with asyncio.timeout(30):
+        assert await process.wait() == 74
