@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from json.encoder import encode_basestring_ascii as _text
 from typing import Final
 
 from fumidai.guard.counts import Counts
@@ -72,7 +73,7 @@ class DecisionLog:
             asyncio.get_running_loop().call_soon(self.flush)
         self._count(event, fields)
         if self.format is LogFormat.JSON:
-            self._lines.append(_encode({"time": self._time(), "event": event, **fields}))
+            self._lines.append(json_line(self._time(), event, fields))
         else:
             self._lines.append(sentence(event, fields))
 
@@ -102,6 +103,15 @@ class DecisionLog:
             whole = datetime.fromtimestamp(second).astimezone().isoformat()
             self._second, self._stamp = second, (whole[:19], whole[19:])
         return f"{self._stamp[0]}.{int((now - second) * 1000):03d}{self._stamp[1]}"
+
+
+def json_line(time: str, event: str, fields: Mapping[str, object]) -> str:
+    """A line for programs: ASCII. ``event`` and the names of ``fields`` are ours and need no escape.
+
+    Put together by hand: the encoder of a whole object costs five times as much as the escaping of its texts.
+    """
+    told = [f'"{name}":{_text(value) if isinstance(value, str) else _encode(value)}' for name, value in fields.items()]
+    return f'{{"time":"{time}","event":"{event}",{",".join(told)}}}'
 
 
 def sentence(event: str, fields: Mapping[str, object]) -> str:

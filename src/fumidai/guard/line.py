@@ -145,18 +145,20 @@ class Line(Served):
 
     def _drive(self, events: list[Event]) -> None:
         """Meet what came, until something has to be waited for; then write all answers at once."""
+        machine = self.machine
         while events and not self._closing:
             for event in events:
                 self._meet(event)
-            if self.machine.asked is not None:
+            if machine.asked is not None or not machine.pending:
                 break
-            events = self.machine.receive(b"")
+            events = machine.receive(b"")
         self._flush()
 
     def _go_on(self) -> None:
         """What was waited for is answered: read what came meanwhile."""
         self._release(Hold.ASKED)
-        self._drive(self.machine.receive(b"") if not self._closing else [])
+        machine = self.machine
+        self._drive(machine.receive(b"") if machine.pending and not self._closing else [])
 
     def _say(self, code: int, text: str, enhanced: str) -> None:
         self._due += self.machine.answer(code, text, enhanced)

@@ -62,12 +62,16 @@ class Passage:
         self.fault: Fault | None = None
         self.size = 0
 
-    def take(self, data: bytes) -> bytes:
-        """A piece, never cut between a CR and its LF; what of it goes on (nothing, once there is a fault)."""
+    def take(self, data: bytes, *, odd: bool = True) -> bytes:
+        """A piece, never cut between a CR and its LF; what of it goes on (nothing, once there is a fault).
+
+        Args:
+            odd: False where whoever read the message has seen no bare CR, bare LF or NUL in it up to here.
+        """
         self.size += len(data)
         if self.fault is not None:
             return b""
-        if why := strange(data):
+        if odd and (why := strange(data)):
             if self._settings.line_endings is LineEndings.REFUSE:
                 # What follows may have been meant for another server's idea of where a message ends.
                 self.fault = Fault(554, "5.6.0", f"Message refused: {why}", f"the body holds {why}", ends=True)

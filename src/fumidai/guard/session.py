@@ -198,7 +198,7 @@ class Session(Line):
 
     def _body(self, data: bytes) -> None:
         passage = sure(self._passage)
-        data = passage.take(data)
+        data = passage.take(data, odd=self.machine.odd)
         if passage.fault is not None:
             self._drop()  # nothing more of it reaches the backend
         elif data and not sure(self._transaction).body(data):

@@ -47,7 +47,9 @@ class Alarm:
 
     def set(self, seconds: float) -> None:
         """Ring in so many seconds, and not before."""
-        self.set_at(self._loop.time() + seconds)
+        self._at = at = self._loop.time() + seconds
+        if at < self._rings_at:
+            self._wind()
 
     def set_at(self, at: float) -> None:
         """Ring at this time of the loop's clock."""

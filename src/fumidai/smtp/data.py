@@ -106,40 +106,49 @@ class DataReader:
     @property
     def oddities(self) -> tuple[Oddity, ...]:
         """One for each kind seen so far, in the order of their first places."""
-        return tuple(sorted(self._oddities.values(), key=lambda oddity: oddity.offset))
+        return tuple(sorted(self._oddities.values(), key=lambda oddity: oddity.offset)) if self._oddities else ()
+
+    @property
+    def odd(self) -> bool:
+        """Something odd was seen so far."""
+        return bool(self._oddities)
 
     def feed(self, data: bytes) -> Fed:
         """Take some more bytes."""
         if self.done:
             return Fed(b"", b"", True, data)
         buffer = self._held + data
-        end = buffer.find(END)
+        # Both the end and a stuffed line begin with this; most messages have it nowhere but at their end.
+        dot = buffer.find(b"\r\n.")
+        end = buffer.find(END, dot) if dot >= 0 else -1
         self.done = end >= 0
         cut = end + 2 if self.done else len(buffer) - _held_back(buffer)
         raw, self._held = buffer[:cut], b"" if self.done else buffer[cut:]
         self._look(raw)
-        skip = min(self._virtual, len(raw))
+        skip = min(self._virtual, cut)
         self._virtual -= skip
         # A line is never cut before its dot: CR LF "." would have been held back.
-        unstuffed = raw.replace(b"\r\n.", b"\r\n")
-        return Fed(unstuffed[skip:], raw[skip:], self.done, buffer[end + len(END) :] if self.done else b"")
+        unstuffed = raw.replace(b"\r\n.", b"\r\n")[skip:] if 0 <= dot < cut - 2 else raw[skip:]
+        return Fed(unstuffed, raw[skip:], self.done, buffer[end + len(END) :] if self.done else b"")
 
     def _look(self, raw: bytes) -> None:
         """Count what is odd in the next stretch of data. It never begins or ends between CR and LF."""
         pairs = raw.count(b"\r\n")
-        self._note(OddityKind.BARE_CR, raw.count(b"\r") - pairs, _BARE_CR, raw)
-        self._note(OddityKind.BARE_LF, raw.count(b"\n") - pairs, _BARE_LF, raw)
-        self._note(OddityKind.NUL, raw.count(b"\0"), _NUL, raw)
+        if count := raw.count(b"\r") - pairs:
+            self._note(OddityKind.BARE_CR, count, _BARE_CR, raw)
+        if count := raw.count(b"\n") - pairs:
+            self._note(OddityKind.BARE_LF, count, _BARE_LF, raw)
+        if b"\0" in raw:
+            self._note(OddityKind.NUL, raw.count(b"\0"), _NUL, raw)
         # Every odd dot has a bare CR or LF beside it.
-        if OddityKind.BARE_CR in self._oddities or OddityKind.BARE_LF in self._oddities:
+        if self._oddities and (OddityKind.BARE_CR in self._oddities or OddityKind.BARE_LF in self._oddities):
             self._look_for_dots(raw)
         self._before = (self._before + raw[-3:])[-3:]
         self._offset += len(raw)
 
     def _note(self, kind: OddityKind, count: int, first: re.Pattern[bytes], raw: bytes) -> None:
-        found = first.search(raw) if count and kind not in self._oddities else None
-        if count:
-            self._add(kind, self._offset + (found.start() if found else 0), count)
+        found = None if kind in self._oddities else first.search(raw)
+        self._add(kind, self._offset + (found.start() if found else 0), count)
 
     def _look_for_dots(self, raw: bytes) -> None:
         """Find dots alone between line ends; a dot counts when the line end after it comes."""
@@ -186,4 +195,4 @@ class ChunkReader(DataReader):
 
 def _held_back(buffer: bytes) -> int:
     """How many bytes at the end of the buffer may be the beginning of the message's end."""
-    return next((len(start) for start in _STARTS if buffer.endswith(start)), 0)
+    return next((len(start) for start in _STARTS if buffer.endswith(start)), 0) if buffer.endswith(_STARTS) else 0

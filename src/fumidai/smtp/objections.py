@@ -7,11 +7,16 @@ Limits: only what the answering side can tell by itself; whether a name, a sende
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from fumidai.smtp.command import Command, Verb
 from fumidai.smtp.dsn import bad_parameter
 from fumidai.smtp.refusals import BARE, ORDER, PARAMETERS, Refusal
 from fumidai.smtp.states import State
+
+_NAMED: Final = frozenset({Verb.EHLO, Verb.HELO})
+#: Commands whose extension bears their name, and what is said where it is not offered.
+_OFFERED: Final = {Verb.STARTTLS: Refusal.NO_TLS, Verb.XCLIENT: Refusal.NO_XCLIENT}
 
 
 def objection(command: Command, state: State, keywords: Collection[str]) -> Refusal | None:
@@ -25,14 +30,13 @@ def objection(command: Command, state: State, keywords: Collection[str]) -> Refu
     verb = command.verb
     if verb in BARE and command.argument:
         return Refusal.ARGUMENT
-    if verb in (Verb.EHLO, Verb.HELO) and not command.argument:
+    if verb in _NAMED and not command.argument:
         return Refusal.NO_NAME
-    if verb is Verb.STARTTLS and "STARTTLS" not in keywords:
-        return Refusal.NO_TLS
-    if verb is Verb.XCLIENT and "XCLIENT" not in keywords:
-        return Refusal.NO_XCLIENT
-    if out_of_order := ORDER.get(verb, {}).get(state):
-        return out_of_order
+    if verb in _OFFERED and verb not in keywords:
+        return _OFFERED[verb]
+    order = ORDER.get(verb)
+    if order is not None and state in order:
+        return order[state]
     if command.fault:
         return Refusal.SYNTAX
     return _objection_to_parameters(command, keywords) if command.params else None

@@ -149,7 +149,7 @@ def _write(code: int, text: str, enhanced: str) -> bytes:
 
 
 #: Characters of a reply that is kept for the next time it is said.
-_SHORT = 80
+_SHORT = 512
 _written = lru_cache(256)(_write)
 
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fumidai.errors import FumidaiError
 from fumidai.smtp.command import Command, Fault, Verb, parse_chunk, parse_command
@@ -108,6 +109,14 @@ _DATA, _CLOSED = State.DATA, State.CLOSED
 _LINES = frozenset({State.READY, State.GREETED, State.MAIL, State.RCPT, State.BDAT})
 _IN_TRANSACTION = frozenset({State.MAIL, State.RCPT, State.DATA, State.BDAT})
 _UNKNOWN, _BDAT, _RCPT = Verb.UNKNOWN, Verb.BDAT, Verb.RCPT
+#: Stands where no message is read; a reader of its own would be a third of what an idle connection takes.
+_NO_MESSAGE = DataReader()
+
+
+@lru_cache(64)
+def _names(announce: tuple[str, ...]) -> frozenset[str]:
+    """Upper-case names of the extensions that are announced."""
+    return frozenset(line.partition(" ")[0].upper() for line in announce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ class ServerMachine:
         asked: the question that waits for its answer.
         hello, sender, recipients: what was answered with 2yz in this session and transaction.
         tls: TLS stands.
+        odd: the message so far, or the last one, has a bare CR, a bare LF or a NUL in it (see ``data.OddityKind``).
     """
 
     __slots__ = (
@@ -169,6 +179,7 @@ class ServerMachine:
         "asked",
         "hello",
         "limits",
+        "odd",
         "recipients",
         "sender",
         "state",
@@ -186,7 +197,7 @@ class ServerMachine:
         self.sender: Mail | None = None
         self.recipients: list[Rcpt] = []
         self._announce = tuple(announce)
-        self._keywords = frozenset(line.partition(" ")[0].upper() for line in announce)
+        self._keywords = _names(self._announce)
         self._collect = collect
         self._queue: list[Event] = []
         self._buffer = bytearray()
@@ -194,10 +205,11 @@ class ServerMachine:
         self._skipped: int | None = None  # octets of a line too long that were dropped; None: not in one
         self._errors = 0
         self._continued = False  # a 334 was answered: the next line is no command
-        self._reader = DataReader()
+        self._reader = _NO_MESSAGE
         self._intake: ChunkIntake | None = None  # from the first BDAT on
         self._size = 0  # of all, also of what is over the bound
         self._parts: list[bytes] = []
+        self.odd = False
 
     @property
     def closed(self) -> bool:
@@ -384,6 +396,7 @@ class ServerMachine:
     def _feed(self, data: bytes) -> int:
         """Take a piece of the message; how many octets of it lie behind its end."""
         fed = self._reader.feed(data)
+        self.odd = self._reader.odd
         self._keep(fed.data)
         bound = self.limits.message
         if bound and self._size > bound + self.limits.excess:
@@ -406,6 +419,7 @@ class ServerMachine:
 
     def _end_message(self, oddities: tuple[Oddity, ...]) -> None:
         size, parts, self._parts = self._size, self._parts, []
+        self._reader = _NO_MESSAGE
         if self.limits.message and size > self.limits.message:
             self.state = follow(self.state, Verb.MESSAGE, Refusal.MESSAGE_TOO_BIG.code, self.hello is not None)
             self._forget_transaction()
@@ -468,6 +482,7 @@ class ServerMachine:
         if intake.left and not self._buffer:
             return False
         self._keep(intake.take(self._buffer))
+        self.odd = intake.reader is not None and intake.reader.odd
         if not intake.left:
             self._end_chunk(intake)
         return True
@@ -479,7 +494,9 @@ class ServerMachine:
         elif verdict is not None:
             self._refuse(*verdict)
         elif reader is not None and intake.last:
-            self._keep(reader.end())
+            last = reader.end()
+            self.odd = reader.odd
+            self._keep(last)
             self._end_message(reader.oddities)
         else:
             self._ask(ChunkEnd(intake.size))

@@ -198,6 +198,14 @@ _VERBS: Final[Mapping[type, Verb]] = {
     Quit: Verb.QUIT,
     Continuation: Verb.AUTH,
 }
+_MAIL, _RCPT, _HELLOS = Verb.MAIL, Verb.RCPT, frozenset({Verb.EHLO, Verb.HELO})
+#: Questions that carry nothing.
+_PLAIN: Final[Mapping[Verb, Question]] = {
+    Verb.DATA: DataBegin(),
+    Verb.RSET: Reset(),
+    Verb.QUIT: Quit(),
+    Verb.STARTTLS: StartTls(),
+}
 _USUAL: Final[Mapping[Verb, tuple[int, str, str]]] = {
     Verb.MAIL: (250, "Ok", "2.1.0"),
     Verb.RCPT: (250, "Ok", "2.1.5"),
@@ -215,28 +223,20 @@ _USUAL: Final[Mapping[Verb, tuple[int, str, str]]] = {
 
 def question(command: Command, line: bytes) -> Question:
     """The question that a command without fault asks."""
-    match command.verb:
-        case Verb.EHLO | Verb.HELO:
-            return Hello(command.verb, command.argument.decode("latin-1"))
-        case Verb.MAIL:
-            return Mail(command.path, command.params, line)
-        case Verb.RCPT:
-            return Rcpt(command.path, command.params, line)
-        case Verb.DATA:
-            return DataBegin()
-        case Verb.RSET:
-            return Reset()
-        case Verb.QUIT:
-            return Quit()
-        case Verb.STARTTLS:
-            return StartTls()
-        case _:
-            return Other(command.verb, command.argument, line)
+    verb = command.verb
+    if verb is _MAIL:
+        return Mail(command.path, command.params, line)
+    if verb is _RCPT:
+        return Rcpt(command.path, command.params, line)
+    if verb in _HELLOS:
+        return Hello(verb, command.argument.decode("latin-1"))
+    return _PLAIN.get(verb) or Other(verb, command.argument, line)
 
 
 def verb_of(asked: Question) -> Verb:
     """The command that asks this."""
-    return asked.verb if isinstance(asked, Hello | Other) else _VERBS[type(asked)]
+    kind = type(asked)
+    return asked.verb if kind not in _VERBS and isinstance(asked, Hello | Other) else _VERBS[kind]
 
 
 def usual(asked: Question, name: str = "") -> tuple[int, str, str]:

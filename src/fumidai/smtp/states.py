@@ -55,6 +55,8 @@ MOVES: Final[Mapping[tuple[Verb, int], State | None]] = {
     (Verb.XCLIENT, 2): State.READY,
     (Verb.QUIT, 2): State.CLOSED,
 }
+_GREETED, _READY = State.GREETED, State.READY
+
 #: Commands that begin the session anew when they are taken (RFC 5321 §4.1.4).
 HELLOS: Final = frozenset({Verb.EHLO, Verb.HELO, Verb.LHLO})
 
@@ -68,7 +70,7 @@ def follow(state: State, verb: Verb, code: int, greeted: bool) -> State:
         code: the answer's reply code.
         greeted: an EHLO or HELO has been taken.
     """
-    row = (verb, code // 100)
-    if row not in MOVES:
-        return state
-    return MOVES[row] or (State.GREETED if greeted else State.READY)
+    after = MOVES.get((verb, code // 100), state)
+    if after is None:
+        return _GREETED if greeted else _READY
+    return after
