@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fumidai.dnsbl.names import LONGEST_ZONE, Takes, family, query_name
+from fumidai.dnsbl.names import LONGEST_ZONE, Takes, kind_of, query_name, read_subject
 from fumidai.dnsbl.names import test_points as points
 
 
@@ -56,5 +56,7 @@ def test_test_points() -> None:
     assert points(Takes.DOMAIN, "bl.test") == ("test.bl.test", "invalid.bl.test")
 
 
-def test_families() -> None:
-    assert [family(ip_address(text)) for text in ("192.0.2.1", "2001:db8::1")] == [Takes.IPV4, Takes.IPV6]
+def test_kinds() -> None:
+    texts = ("192.0.2.1", "2001:db8::1", "a.test", "192.0.2.1.test")
+    kinds = [kind_of(read_subject(text)) for text in texts]
+    assert kinds == [Takes.IPV4, Takes.IPV6, Takes.DOMAIN, Takes.DOMAIN]

@@ -245,6 +245,36 @@ async def test_a_guard_with_lists_stops_while_it_waits_for_one() -> None:
             await guard.running.guard.stop()
 
 
+async def test_a_reload_asks_the_new_lists_and_looks_after_the_old_no_more() -> None:
+    zone, other = good_list("bl.test", BAD), good_list("other.test", BAD)
+    async with before(zone, other, blocklists=BlocklistSettings(check_every=0.1)) as guard:
+        assert (await guard.answer(BAD)).text.count("bl.test") == 1
+        await eventually(lambda: zone.questions("127.0.0.1") > 2)
+        settings = guard.running.guard._settings
+        await guard.running.guard.take_over(replace(OWN, refuse_listed=("other.test",)), settings)
+        await eventually(lambda: other.questions("127.0.0.1") > 2)
+        asked = zone.questions("127.0.0.1")
+        assert (await guard.answer(BAD)).text.count("other.test") == 1
+        await eventually(lambda: other.questions("127.0.0.1") > 6)
+        assert zone.questions("127.0.0.1") <= asked + 1, "at most a look that was being taken"
+        assert shown(guard) == {"other.test": 1}
+
+
+async def test_a_number_shows_which_lists_are_sound() -> None:
+    zone, other = good_list("bl.test", BAD), good_list("other.test", BAD)
+    other.serve_only("127.0.0.2")
+    async with before(zone, other, policy=replace(OWN, refuse_listed=("bl.test", "other.test"))) as guard:
+        assert (await guard.answer(BAD)).code == 550
+        assert shown(guard) == {"bl.test": 1, "other.test": 0}
+        numbers = guard.running.guard.counts.numbers()
+        assert numbers[("lookups", "dnsbl", "found")] >= 1
+
+
+def shown(guard: Before) -> dict[str, float]:
+    numbers = guard.running.guard.counts.numbers()
+    return {key[1]: number for key, number in numbers.items() if key[0] == "listing-health"}
+
+
 async def test_a_senders_domain_is_asked_once_for_a_crowd_too() -> None:
     zone = Zone("test")
     zone.delay = 0.2

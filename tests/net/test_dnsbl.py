@@ -206,6 +206,26 @@ async def test_a_slow_list_is_waited_for_and_a_slower_one_is_not() -> None:
         assert await asked.kinds(GOOD) == ["clean"]
 
 
+async def test_a_list_of_domains() -> None:
+    zone = Zone("dbl.test", {"evil.test.dbl.test": ["127.0.1.2"], "test.dbl.test": ["127.0.1.2"]})
+    with asking(zone, takes=[Takes.DOMAIN]) as asked:
+        assert await asked.kinds("Evil.TEST", "good.test", BAD) == ["listed", "clean", "clean"]
+        assert asked.told == [("domain", "sound")]
+        zone.serve_only("127.0.1.2")
+        await asked.blocklist.check()
+        assert await asked.kinds("evil.test") == ["unsound"]
+
+
+async def test_a_known_list_of_domains_refuses_addresses_and_is_not_asked() -> None:
+    zone = Zone("dbl.spamhaus.org")
+    zone.serve_only("127.0.1.255")
+    with asking(zone) as asked:
+        assert await asked.kinds(BAD, BAD6) == ["clean", "clean"]
+        assert zone.all_questions == 0
+        assert await asked.kinds("evil.test") == ["unsound"]
+        assert asked.blocklist.health(Takes.DOMAIN) is Health.REFUSES
+
+
 async def test_a_list_that_begins_to_list_everybody_refuses_nobody() -> None:
     zone = good_list("bl.test", BAD)
     with asking(zone, pace=Pace(check_every=3600, fresh=-1.0)) as asked:

@@ -164,6 +164,12 @@ def test_the_error_of_the_screens() -> None:
             "Use a name outside: any host name with an A record that leads to the sink will do.",
         ),
         ('[blocklists]\nrefuse = ["a b"]', "f:2: blocklists.refuse", "is no domain", ""),
+        (
+            '[blocklists]\nrefuse = ["bl.test=127.0.0.[2..9]"]',
+            "f:2: blocklists.refuse",
+            "is no domain",
+            '"bl.test" = "127.0.0.[2..9]"',
+        ),
         ('[blocklists]\non_failure = "x"', "f:2: blocklists.on_failure", "is no answer", 'Write "defer"'),
         # Networks and users.
         ('[policy.relay]\nnetworks = ["::/0"]', "f:2: policy.relay.networks", "the whole world", ""),

@@ -22,8 +22,9 @@ from typing import Final
 
 from fumidai.dnsbl.codes import CodeFilter
 
-#: Characters of a reason that are kept.
+#: Characters of a reason, and codes of an answer, that are kept.
 LONGEST_REASON: Final = 300
+MOST_CODES: Final = 16
 
 # RFC 5782 §2.1: values lie in 127/8.
 _CODES: Final = IPv4Network("127.0.0.0/8")
@@ -52,7 +53,7 @@ class Answer:
 
     Attributes:
         kind: see above.
-        codes: every address of the answer that counts for its kind, in order; of a clean one those that don't count.
+        codes: the addresses of the answer that count for its kind, in order; of a clean one those that don't count.
         reason: the list's own text (TXT) of a listing, or in English why there is no answer; text from outside.
     """
 
@@ -75,12 +76,12 @@ def read_answer(
     codes = tuple(sorted(set(addresses)))
     outside = tuple(code for code in codes if code not in _CODES)
     if outside:
-        return Answer(Kind.BROKEN, outside)
+        return Answer(Kind.BROKEN, outside[:MOST_CODES])
     refused = tuple(code for code in codes if code in _REFUSALS or code == _BLOCKED or code in refusals)
     if refused:
-        return Answer(Kind.REFUSED, refused)
+        return Answer(Kind.REFUSED, refused[:MOST_CODES])
     counted = tuple(code for code in codes if wanted is None or code in wanted)
-    return Answer(Kind.LISTED, counted) if counted else Answer(Kind.CLEAN, codes)
+    return Answer(Kind.LISTED if counted else Kind.CLEAN, (counted or codes)[:MOST_CODES])
 
 
 def with_reason(answer: Answer, records: Sequence[bytes]) -> Answer:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 Address = IPv4Address | IPv6Address
@@ -45,9 +45,19 @@ _NOT_LISTED: Final[Mapping[Takes, Address | str]] = {
 }
 
 
-def family(address: Address) -> Takes:
-    """What a list has to take to be asked about this address."""
-    return Takes.IPV4 if isinstance(address, IPv4Address) else Takes.IPV6
+def kind_of(what: Address | str) -> Takes:
+    """What a list has to take to be asked about this."""
+    if isinstance(what, str):
+        return Takes.DOMAIN
+    return Takes.IPV4 if isinstance(what, IPv4Address) else Takes.IPV6
+
+
+def read_subject(text: str) -> Address | str:
+    """The address that a text is, else the text: a domain."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return text
 
 
 def query_name(what: Address | str, zone: str) -> str:

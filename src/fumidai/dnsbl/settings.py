@@ -68,7 +68,7 @@ class BlocklistSettings:
         return self.codes.get(zone) or (known.wanted if known else None)
 
 
-_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {"check_every": (10, 86_400), "deadline": (1, 30)}
+_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {"check_every": (10, 86_400), "deadline": (1, 9)}
 _POLICYS: Final = ("refuse", "on_failure")
 _KNOWN: Final = [*_POLICYS, *(one.name for one in fields(BlocklistSettings))]
 

@@ -27,7 +27,7 @@ from fumidai.policy.case import FALSE_NAME
 from fumidai.policy.decide import decide
 from fumidai.policy.model import Policy
 from fumidai.policy.needs import Stage, needs
-from fumidai.policy.request import Decision, Fact, FactKind, Need, Request
+from fumidai.policy.request import UNKNOWN, Decision, Fact, FactKind, Need, Request, Unknown
 from fumidai.policy.rules import Rule
 from fumidai.report.escape import encodable_in, show
 
@@ -78,9 +78,10 @@ class Door:
         """Begin to look after the blocklists' health."""
         self._lists.start()
 
-    def expect(self, request: Request) -> None:
+    def expect(self, client: IpAddress, name: str | None | Unknown = UNKNOWN) -> None:
         """A client has come: begin what can be looked up before it says anything."""
         if self._looks_up:
+            request = Request(client=client, client_name=name)
             missing = [need for need in needs(self._policy, request, Stage.CONNECT) if self._peek(need) is None]
             if missing:
                 self._begin(self._look_up_all(missing))

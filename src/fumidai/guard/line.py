@@ -25,7 +25,6 @@ from fumidai.guard.identity import Client
 from fumidai.guard.notes import note_session
 from fumidai.guard.post import Duty
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
-from fumidai.policy.request import Request
 from fumidai.smtp.server import Event, ServerMachine
 
 _T = TypeVar("_T")
@@ -99,7 +98,7 @@ class Line(Served):
 
     def greet(self, transport: asyncio.Transport) -> None:
         """Say who we are; from now on the client speaks, and what has to be known of it is looked up meanwhile."""
-        self.post.door.expect(Request(client=self.who.address, client_name=self.who.name))
+        self.post.door.expect(self.who.address, self.who.name)
         transport.write(self.machine.greet(self.post.greeting))
         self._alarm.set(self.post.settings.command_time)
 

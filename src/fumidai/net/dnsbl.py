@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask a DNS blocklist about addresses, and ask first whether it may be believed.
+"""Ask a DNS blocklist about addresses or domains, and ask first whether it may be believed.
 
     peek / ask → kept answer, or A (and of a listing TXT) ─┐
                  test points → health ─────────────────────┴→ dnsbl.health.believe → Answer
@@ -20,18 +20,18 @@ Limits: each process asks for itself. What comes is as good as the resolver: no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from typing import Final
 
 from fumidai.dnsbl.answer import Answer, Kind, read_answer, with_reason
 from fumidai.dnsbl.codes import CodeFilter
 from fumidai.dnsbl.health import Health, believe, health_after, judge
 from fumidai.dnsbl.known import known_list
-from fumidai.dnsbl.names import Takes, family, query_name, test_points
+from fumidai.dnsbl.names import Address, Takes, query_name, read_subject, test_points
 from fumidai.net.memory import Memory
 from fumidai.net.resolver import Resolver
 
@@ -81,6 +81,7 @@ class Blocklist:
     Args:
         zone: its zone.
         resolver: asked as it stands; it should keep nothing (``Resolver.without_keeping``).
+        takes: what it can be asked about; None for what is known of it, else addresses of both families.
         wanted: codes that count; None for all.
         answers: where answers are kept; several lists may share one.
         tell: see ``Tell``.
@@ -91,6 +92,7 @@ class Blocklist:
         zone: str,
         resolver: Resolver,
         *,
+        takes: Iterable[Takes] | None = None,
         wanted: CodeFilter | None = None,
         answers: Answers | None = None,
         pace: Pace | None = None,
@@ -102,7 +104,7 @@ class Blocklist:
         self._wanted = wanted
         self._refusals = known.refusals if known else frozenset()
         self._meanings: Mapping[IPv4Address, str] = known.codes if known else {}
-        self._takes = tuple(takes for takes in (known.takes if known else _BOTH) if takes in _BOTH)
+        self._takes = tuple(takes or (known.takes if known else _BOTH))
         self._answers = Memory(MOST) if answers is None else answers
         self._pace = pace or Pace()
         self._tell = tell
@@ -130,32 +132,31 @@ class Blocklist:
 
     # --- answers ---
 
-    def peek(self, client: str) -> Answer | None:
-        """What can be said at once; None where something has to be asked (``ask``)."""
-        takes = Takes.IPV6 if ":" in client else Takes.IPV4
+    def peek(self, subject: str) -> Answer | None:
+        """What can be said at once of an address or a domain; None where something has to be asked (``ask``)."""
+        takes = _kind_of(subject)
         if takes not in self._found:
             return _NOT_TAKEN
         health = self.health(takes)
         if health not in _SOUND_ENOUGH:
             return None if health is Health.UNCHECKED else self._unsound(health)
-        kept = self._answers.peek((self.zone, client))
+        kept = self._answers.peek((self.zone, subject))
         if kept is None or (kept.kind is Kind.LISTED and not self._vouched()):
             return None
         return believe(kept, health)
 
-    async def ask(self, client: str) -> Answer:
-        """What the list says of an address, as far as it may be believed; never raises.
+    async def ask(self, subject: str) -> Answer:
+        """What the list says of an address or a domain, as far as it may be believed; never raises.
 
         Takes as long as the resolver's deadline, and that of a look at the test points where one is due.
         """
-        address = ip_address(client)
-        takes = family(address)
+        takes = _kind_of(subject)
         if takes not in self._found:
             return _NOT_TAKEN
         health = self.health(takes)
         if health not in _SOUND_ENOUGH and health is not Health.UNCHECKED:
             return self._unsound(health)
-        asking = self._answers.get((self.zone, client), partial(self._ask, address))
+        asking = self._answers.get((self.zone, subject), partial(self._ask, read_subject(subject)))
         if health is Health.UNCHECKED:
             answer, _ = await asyncio.gather(asking, self.check())
         else:
@@ -177,8 +178,8 @@ class Blocklist:
             self._look_soon()
         return Answer(Kind.UNSOUND, (), health.value)
 
-    async def _ask(self, address: IPv4Address | IPv6Address) -> tuple[Answer, float]:
-        name = query_name(address, self.zone)
+    async def _ask(self, subject: Address | str) -> tuple[Answer, float]:
+        name = query_name(subject, self.zone)
         answer, ttl = await self._question(name, self._wanted)
         if answer.kind is Kind.LISTED:
             answer = await self._with_reason(name, answer)
@@ -295,3 +296,10 @@ class Blocklist:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _kind_of(subject: str) -> Takes:
+    """As ``kind_of`` says of what has been read, without reading it: this is asked for every recipient."""
+    if ":" in subject:
+        return Takes.IPV6
+    return Takes.IPV4 if subject.replace(".", "").isdecimal() else Takes.DOMAIN

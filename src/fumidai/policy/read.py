@@ -281,6 +281,18 @@ def _host(fields: dict[str, str], count: int, source: Source) -> Host:
 
 def _zones(zones: list[str], source: Source) -> tuple[str, ...]:
     place: Place = ("blocklists", "refuse")
+    for count, entry in enumerate(zones):
+        # Postfix writes zone=codes; here a list's name is nothing but its name.
+        zone, equals, codes = entry.partition("=")
+        if equals:
+            raise source.error(
+                (*place, count),
+                N_('"{entry}" is no domain.'),
+                mend=N_('Codes stand in a table of their own, [blocklists.codes]: "{zone}" = "{codes}".'),
+                entry=entry,
+                zone=zone,
+                codes=codes,
+            )
     return tuple(dict.fromkeys(_domain(zone, (*place, count), source) for count, zone in enumerate(zones)))
 
 
