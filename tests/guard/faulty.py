@@ -67,6 +67,7 @@ class Faulty:
     Attributes:
         step, kind: where and how it fails, every time; None: never.
         pipelining: it announces that.
+        extensions: what else it announces.
         taken: what it has.
         heard: every byte that came, one entry a connection.
         times: how often it still fails.
@@ -76,6 +77,7 @@ class Faulty:
     kind: Kind | None = None
     pipelining: bool = True
     times: int = 1_000_000
+    extensions: tuple[bytes, ...] = (b"SIZE 0", b"8BITMIME")
     taken: list[Taken] = field(default_factory=list)
     heard: list[bytearray] = field(default_factory=list)
     port: int = 0
@@ -186,8 +188,8 @@ class _Speaker:
 
     def good(self, step: Step, hello: bool) -> bytes:
         if step is Step.EHLO and hello:
-            extensions = b"250-PIPELINING\r\n" if self.server.pipelining else b""
-            return b"250-old\r\n" + extensions + b"250-SIZE 0\r\n250 8BITMIME\r\n"
+            words = (*([b"PIPELINING"] if self.server.pipelining else []), *self.server.extensions)
+            return b"250-old\r\n" + b"".join(b"250-" + word + b"\r\n" for word in words) + b"250 HELP\r\n"
         return _GOOD.get(step, b"250 2.1.0 fine") + b"\r\n"
 
     async def say(self, step: Step, kind: Kind | None, good: bytes) -> None:
@@ -235,10 +237,15 @@ def _path(line: bytes) -> bytes:
 
 @asynccontextmanager
 async def behind(
-    step: Step | None = None, kind: Kind | None = None, *, pipelining: bool = True, times: int = 1_000_000
+    step: Step | None = None,
+    kind: Kind | None = None,
+    *,
+    pipelining: bool = True,
+    times: int = 1_000_000,
+    extensions: tuple[bytes, ...] = (b"SIZE 0", b"8BITMIME"),
 ) -> AsyncIterator[Faulty]:
     """The server on a free port of loopback."""
-    faulty = Faulty(step, kind, pipelining, times)
+    faulty = Faulty(step, kind, pipelining, times, extensions)
     tasks: set[asyncio.Task[None]] = set()
 
     def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,6 +19,7 @@ from fumidai.guard.smtp_backend import SmtpBackend
 from fumidai.guard.smtp_link import Times
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import Policy, policy_for_domains
+from fumidai.smtp.command import bdat
 from fumidai.smtp.reply import Reply, ReplyReader
 
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -147,6 +148,12 @@ def session(message: bytes, *, to: bytes = b"<u@a.test>", sender: bytes = b"<s@b
     return (
         b"EHLO c.test\r\nMAIL FROM:" + sender + b"\r\nRCPT TO:" + to + b"\r\nDATA\r\n" + message + b"\r\n.\r\nQUIT\r\n"
     )
+
+
+def in_chunks(*chunks: bytes, to: bytes = b"<u@a.test>", sender: bytes = b"<s@b.test>") -> bytes:
+    """The same with BDAT; the last chunk is the LAST one."""
+    said = b"".join(bdat(len(chunk)) + chunk for chunk in chunks[:-1]) + bdat(len(chunks[-1]), last=True) + chunks[-1]
+    return b"EHLO c.test\r\nMAIL FROM:" + sender + b"\r\nRCPT TO:" + to + b"\r\n" + said + b"QUIT\r\n"
 
 
 def without_trace(message: bytes) -> bytes:

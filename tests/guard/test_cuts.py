@@ -11,46 +11,56 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.guard.faulty import behind
-from tests.guard.guarded import calling, guarding, session, without_trace
+from tests.guard.guarded import calling, guarding, in_chunks, session, without_trace
 
 MESSAGE = b"Subject: number %d\r\n\r\n..\r\n.x\r\nlast line"
 
 
-def whole(number: int) -> bytes:
+def by_data(number: int) -> bytes:
     return session(MESSAGE % number)
 
 
-LENGTH = len(whole(100))
-END = whole(100).index(b"\r\n.\r\nQUIT") + len(b"\r\n.\r\n")
+def by_chunks(number: int) -> bytes:
+    """The same message: cut behind a CR, before a dot, and with nothing in the last chunk."""
+    message = (MESSAGE % number).replace(b"\r\n..", b"\r\n.").replace(b"\r\n.x", b"\r\nx") + b"\r\n"
+    return in_chunks(message[:20], message[20:23], message[23:], b"")
 
 
+#: How a message comes, what follows its end, and where its octets begin.
+FORMS = {"data": (by_data, b"\r\n.\r\n", b"DATA\r\n"), "chunks": (by_chunks, b"BDAT 0 LAST\r\n", b"BDAT 20\r\n")}
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("orderly", [True, False], ids=["half-closed", "reset"])
-async def test_every_prefix(orderly: bool) -> None:
+async def test_every_prefix(orderly: bool, form: str) -> None:
+    whole, last, first = FORMS[form]
+    length = len(whole(100))
+    end = whole(100).index(last + b"QUIT") + len(last)
     async with behind() as backend, guarding(backend.port) as running:
 
-        async def cut(length: int) -> None:
+        async def cut(at: int) -> None:
             async with calling(running.port) as client:
                 if orderly:
-                    await client.all(whole(100 + length)[:length])
+                    await client.all(whole(100 + at)[:at])
                 else:
-                    client.writer.write(whole(100 + length)[:length])
+                    client.writer.write(whole(100 + at)[:at])
                     await asyncio.sleep(0.2)
                     client.writer.transport.abort()
 
-        for start in range(0, LENGTH + 1, 50):
-            await asyncio.gather(*(cut(length) for length in range(start, min(start + 50, LENGTH + 1))))
+        for start in range(0, length + 1, 50):
+            await asyncio.gather(*(cut(at) for at in range(start, min(start + 50, length + 1))))
         await running.empty()
         await asyncio.sleep(0.1)
     arrived = sorted(taken.message.partition(b"number ")[2].partition(b"\r")[0] for taken in backend.taken)
-    complete = [b"%d" % (100 + length) for length in range(END, LENGTH + 1)]
+    complete = [b"%d" % (100 + at) for at in range(end, length + 1)]
     assert set(arrived) <= set(complete)
     assert len(arrived) == len(set(arrived))
     assert {taken.message.partition(b"\r\n\r\n")[2] for taken in backend.taken} <= {b".\r\nx\r\nlast line\r\n"}
     # A reset throws away what was not read yet, so only an orderly end tells how far each client came.
     if orderly:
-        cut_in_body = END - whole(100).index(b"DATA\r\n") - len(b"DATA\r\n")
+        cut_in_body = end - whole(100).index(first) - len(first)
         assert arrived == complete
-        assert running.outcomes().count("delivered") == LENGTH - END + 1
+        assert running.outcomes().count("delivered") == length - end + 1
         assert running.outcomes().count("aborted") == cut_in_body
 
 
