@@ -12,7 +12,7 @@ Limits: a name or a sender's domain is kept five minutes, a failure ten seconds;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -90,6 +90,12 @@ class Door:
         """The decision; None where something has to be looked up first (``ask``)."""
         if not self._looks_up:
             return decide(self._policy, request)
+        at_hand = AtHand(self._policy.asks, self._peek)
+        decision = decide(self._policy, request, at_hand)
+        return in_words(decision) if at_hand.complete else self._decide_by_needs(request)
+
+    def _decide_by_needs(self, request: Request) -> Decision | None:
+        """As ``decide``: something that was asked for is not there, but it may not be what the answer hangs on."""
         facts: dict[Need, Fact] = {}
         for need in needs(self._policy, request, Stage.RCPT):
             fact = self._peek(need)
@@ -161,6 +167,44 @@ class Door:
         if client in back.addresses:
             return Fact(reverse.name)
         return _FAILED if back.failed else Fact(FALSE_NAME)
+
+
+class AtHand(Mapping[Need, Fact]):
+    """What is known now, looked at only when it is asked for: most recipients are decided without ``needs``.
+
+    A decision that found all it asked for is the one that it would have been with the facts that ``needs`` names.
+
+    Args:
+        asks: the kinds of look-ups that can matter; others are not there.
+        peek: gives what is known.
+
+    Attributes:
+        complete: nothing was asked for that is not known.
+    """
+
+    __slots__ = ("_asks", "_peek", "complete")
+
+    def __init__(self, asks: Container[FactKind], peek: Callable[[Need], Fact | None]) -> None:
+        self._asks = asks
+        self._peek = peek
+        self.complete = True
+
+    def __getitem__(self, need: Need) -> Fact:
+        fact = self._peek(need) if need.kind in self._asks else None
+        if fact is None:
+            self.complete = self.complete and need.kind not in self._asks
+            raise KeyError(need)
+        return fact
+
+    def __iter__(self) -> Iterator[Need]:
+        """Nobody can tell what will be asked for."""
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
 
 
 def in_words(decision: Decision) -> Decision:
