@@ -92,29 +92,33 @@ class Bench:
     def ask_fumidai(self, server: Server, stranger: Host) -> Run:
         """Run `fumidai test` in a stranger's network against a fresh server."""
         life.renew(self.place, [server])
-        suffix = stranger_suffix(STRANGERS.index(stranger))
-        policy = server.folder / "policy.toml"
-        command = [
-            "ip", "netns", "exec", self.place.namespace(stranger.name), sys.executable, "-m", "fumidai", "test",
-            server.hostname, "--domain", server.domain, "--proof-domain", f"proof{suffix}.test", "--sink", ":25",
-            "--mx-domain", f"mx{suffix}-{server.domain}", "--local-user", f"info@{server.domain}",
-            "--wait", str(server.wait), "--yes", "--format", "json",
-            *(["--policy", str(policy)] if policy.exists() else []), *server.arguments,
-        ]  # fmt: skip
-        home = self.folder / server.name
-        home.mkdir()
-        begun = time.monotonic()
-        done = subprocess.run(
-            command, cwd=home, env={**environment(), "HOME": str(home), "XDG_STATE_HOME": str(home)},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST, check=False,
-        )  # fmt: skip
-        (home / "report.json").write_text(done.stdout, encoding="utf-8")
-        try:
-            report = json.loads(done.stdout)
-        except ValueError as error:
-            told = f"{done.stdout[:200]} … {done.stdout[-300:]}\n{done.stderr[-2000:]}"
-            raise AssertionError(f"exit {done.returncode}, no JSON ({error}): {told}") from None
-        return Run(done.returncode, report, done.stderr, time.monotonic() - begun)
+        return run_fumidai(self.place, self.folder / server.name, server, stranger)
+
+
+def run_fumidai(place: Place, home: Path, server: Server, stranger: Host) -> Run:
+    """Run the full battery of `fumidai test` in a stranger's network; `home` is a folder that it makes."""
+    suffix = stranger_suffix(STRANGERS.index(stranger))
+    policy = server.folder / "policy.toml"
+    command = [
+        "ip", "netns", "exec", place.namespace(stranger.name), sys.executable, "-m", "fumidai", "test",
+        server.hostname, "--domain", server.domain, "--proof-domain", f"proof{suffix}.test", "--sink", ":25",
+        "--mx-domain", f"mx{suffix}-{server.domain}", "--local-user", f"info@{server.domain}",
+        "--wait", str(server.wait), "--yes", "--format", "json",
+        *(["--policy", str(policy)] if policy.exists() else []), *server.arguments,
+    ]  # fmt: skip
+    home.mkdir()
+    begun = time.monotonic()
+    done = subprocess.run(
+        command, cwd=home, env={**environment(), "HOME": str(home), "XDG_STATE_HOME": str(home)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST, check=False,
+    )  # fmt: skip
+    (home / "report.json").write_text(done.stdout, encoding="utf-8")
+    try:
+        report = json.loads(done.stdout)
+    except ValueError as error:
+        told = f"{done.stdout[:200]} … {done.stdout[-300:]}\n{done.stderr[-2000:]}"
+        raise AssertionError(f"exit {done.returncode}, no JSON ({error}): {told}") from None
+    return Run(done.returncode, report, done.stderr, time.monotonic() - begun)
 
 
 def asked_for(session: pytest.Session) -> set[str]:
