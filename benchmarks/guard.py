@@ -6,7 +6,10 @@ servers take turns (A B C, A B C …). CPU is the server's alone, as the kernel 
 machine had left beside client and backend. Then: memory of connections that only wait, and the time that a message
 takes longer than without a server between.
 
-Limits: smtp-source never pipelines. Client, backend and server share the cores, so messages a second are a floor.
+Each message goes to another recipient, so that nobody answers out of memory alone.
+
+Limits: smtp-source never pipelines, and one sender sends all.
+Client, backend and server share the cores, so messages a second are a floor.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ def send(arena: Arena, player: Player, way: Way) -> Load:
         BenchError: a message was refused or lost.
     """
     count = player.messages if way.kept else player.messages // 3
-    options = ["-s", str(SESSIONS), "-m", str(count), "-l", str(way.size), "-f", SENDER, "-t", f"info@{OURS}"]
+    options = ["-N", "-s", str(SESSIONS), "-m", str(count), "-l", str(way.size), "-f", SENDER, "-t", f"info@{OURS}"]
     words = arena.source(*options, *(["-d"] if way.kept else []), f"inet:127.0.0.1:{player.port}")
     before, begun = cpu(player.pid), time.monotonic()
     done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)

@@ -110,7 +110,10 @@ def json_line(time: str, event: str, fields: Mapping[str, object]) -> str:
 
     Put together by hand: the encoder of a whole object costs five times as much as the escaping of its texts.
     """
-    told = [f'"{name}":{_text(value) if isinstance(value, str) else _encode(value)}' for name, value in fields.items()]
+    told = [
+        f'"{name}":{_text(value) if isinstance(value, str) else value if type(value) is int else _encode(value)}'
+        for name, value in fields.items()
+    ]
     return f'{{"time":"{time}","event":"{event}",{",".join(told)}}}'
 
 

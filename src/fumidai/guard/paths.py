@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fumidai.smtp.address import Malformed, parse_path
+from fumidai.policy.case import path_of
+from fumidai.smtp.address import Malformed
 
 
 def bracketed(path: bytes) -> bytes:
@@ -26,7 +27,7 @@ def objection(path: bytes, params: Mapping[str, bytes]) -> tuple[int, str, str] 
     if not path.isascii() and "SMTPUTF8" not in params:
         # RFC 6531 §3.5
         return 553, "Address needs SMTPUTF8", "5.6.7"
-    if isinstance(parse_path(bracketed(path)), Malformed):
+    if isinstance(path_of(bracketed(path)), Malformed):
         return 501, "Bad sender address syntax", "5.1.7"
     if params.get("BODY", b"7BIT").upper() not in (b"7BIT", b"8BITMIME"):
         # RFC 3030 §3: BINARYMIME has to be announced, and is not.

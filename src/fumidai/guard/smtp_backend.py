@@ -116,6 +116,7 @@ class SmtpBackend:
         self._links: set[Link] = set()
         self.keywords: frozenset[str] = frozenset()
         self.size = 0
+        self._known: Extensions | None = None
 
     def open(self, sender: Sender, resume: Callable[[], None]) -> SmtpTransaction:
         """See ``Backend``."""
@@ -150,6 +151,9 @@ class SmtpBackend:
 
     def learn(self, extensions: Extensions) -> None:
         """Remember what the server offers."""
+        if extensions is self._known:
+            return
+        self._known = extensions
         if self.keywords != extensions.keywords.keys():
             self.keywords = frozenset(extensions.keywords)
         self.size = extensions.size or 0

@@ -11,6 +11,8 @@ Limits: the recipient is named only where there is one, so that nobody learns of
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from fumidai.guard.backend import Sender
@@ -30,8 +32,6 @@ def received_line(sender: Sender, by: str, recipients: list[bytes], date: str, *
         date: now, as RFC 5322 writes it.
         extended: it began with EHLO.
     """
-    address = f"[{sender.client}]" if sender.client.version == 4 else f"[IPv6:{sender.client}]"
-    helo = _NOT_IN_A_NAME.sub("?", sender.helo)[:_MOST] or "unknown"
     # RFC 3848: S for TLS, A for an authenticated user.
     utf8 = "SMTPUTF8" in sender.params
     basic = "UTF8SMTP" if utf8 else "ESMTP"
@@ -40,8 +40,16 @@ def received_line(sender: Sender, by: str, recipients: list[bytes], date: str, *
     if len(recipients) == 1:
         path = recipients[0].decode("utf-8", "replace").removeprefix("<").removesuffix(">")
         whom = f"\r\n\tfor <{_shown(path[:_MOST], utf8)}>"
-    head = f"Received: from {helo} ({address})\r\n\tby {by} (Fumidai guard) with {protocol} id {sender.session}"
+    origin = _origin(sender.client, sender.helo[:_MOST])
+    head = f"Received: from {origin}\r\n\tby {by} (Fumidai guard) with {protocol} id {sender.session}"
     return f"{head}{whom};\r\n\t{date}\r\n".encode("utf-8" if utf8 else "ascii", "replace")
+
+
+@lru_cache(1024)
+def _origin(client: IPv4Address | IPv6Address, helo: str) -> str:
+    """What the client called itself, and what it is."""
+    name = _NOT_IN_A_NAME.sub("?", helo) or "unknown"
+    return f"{name} ([{client}])" if client.version == 4 else f"{name} ([IPv6:{client}])"
 
 
 def _shown(path: str, utf8: bool) -> str:

@@ -153,6 +153,8 @@ class ClientMachine:
 
     def receive(self, data: bytes) -> list[Event]:
         """Take what arrived and give what it means."""
+        if self.state is not _TLS and (reply := self._reader.whole(data)) is not None:
+            return [self._match(reply)]
         self._reader.push(data)
         events: list[Event] = []
         while self.state is not _TLS and (item := self._reader.next()) is not None:

@@ -196,6 +196,15 @@ class ReplyReader:
         """Take bytes without reading them yet."""
         self._buffer += data
 
+    def whole(self, data: bytes) -> Reply | None:
+        """The reply that these bytes are, if nothing came before them and they are one in its usual form.
+
+        None: nothing was taken; ``push`` them.
+        """
+        if self._buffer or self._code or self._cut or self._out or len(data) > self._kept:
+            return None
+        return _usual(data)
+
     def next(self) -> Reply | Garbled | None:
         """The next item, or None until more bytes come. One at a time, for whom a reply changes what follows (TLS)."""
         while not self._out and (line := self._line()) is not None:

@@ -107,6 +107,7 @@ _STARTTLS = frozenset({"STARTTLS"})
 # Looking a member up in its enumeration costs as much as a call; these are asked for at each line.
 _DATA, _CLOSED = State.DATA, State.CLOSED
 _LINES = frozenset({State.READY, State.GREETED, State.MAIL, State.RCPT, State.BDAT})
+_BODY = frozenset({State.DATA, State.BDAT})
 _IN_TRANSACTION = frozenset({State.MAIL, State.RCPT, State.DATA, State.BDAT})
 _UNKNOWN, _BDAT, _RCPT = Verb.UNKNOWN, Verb.BDAT, Verb.RCPT
 #: Stands where no message is read; a reader of its own would be a third of what an idle connection takes.
@@ -224,7 +225,7 @@ class ServerMachine:
     @property
     def in_body(self) -> bool:
         """A message is under way, or a chunk that was refused is being dropped."""
-        return self.state in (State.DATA, State.BDAT) or (self._intake is not None and self._intake.left >= 0)
+        return self.state in _BODY or (self._intake is not None and self._intake.left >= 0)
 
     def greet(self, text: str, code: int = 220) -> bytes:
         """The greeting; with another code than 220 it refuses the client and closes."""
