@@ -238,8 +238,8 @@ def test_a_refused_mailbox_has_its_own_reply() -> None:
 @pytest.mark.parametrize(
     ("table", "unknown", "rule"),
     [
-        ({"Connect:198.51.100": "REJECT"}, {"client": UNKNOWN}, Rule.UNKNOWN_CLIENT),
-        ({"Connect:198.51.100": "REJECT"}, {"client": UNKNOWN, "client_name": UNKNOWN}, Rule.UNKNOWN_CLIENT),
+        ({"Connect:198.51.100": "REJECT"}, {"client": UNKNOWN}, Rule.CLIENT_MISSING),
+        ({"Connect:198.51.100": "REJECT"}, {"client": UNKNOWN, "client_name": UNKNOWN}, Rule.CLIENT_MISSING),
         (
             {"Connect:x.test": "OK", "Connect:198": "REJECT"},
             {"client": UNKNOWN, "client_name": "x.test"},
@@ -293,7 +293,7 @@ def test_who_is_not_held_against_a_blocklist() -> None:
     for side in ("OK", "RELAY"):
         excused = with_access({"Connect:203.0.113": side}, refuse_listed=("one.test",))
         assert decide(excused, ask("<u@a.com>")).rule == Rule.OWN_DOMAIN
-    assert decide(LISTED, ask("<u@a.com>", client=UNKNOWN)).rule == Rule.UNKNOWN_CLIENT
+    assert decide(LISTED, ask("<u@a.com>", client=UNKNOWN)).rule == Rule.CLIENT_MISSING
     assert decide(LISTED, ask("<v@evil.test>")).rule == Rule.FOREIGN_RECIPIENT
 
 

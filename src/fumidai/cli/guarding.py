@@ -18,9 +18,12 @@ from fumidai.cli.complaint import error_text
 from fumidai.cli.declared import Declared, load_policy, warning_text
 from fumidai.cli.screen import complaints, say
 from fumidai.errors import FumidaiError, UsageError
+from fumidai.guard.hidden_at_load import warn_of_hidden
 from fumidai.guard.service import serve
 from fumidai.guard.settings import SECTION, GuardSettings, Place_, read_settings
 from fumidai.guard.station import Setup
+from fumidai.net.route import is_own
+from fumidai.net.surroundings import look_around
 from fumidai.policy.model import Policy
 from fumidai.report.escape import show
 from fumidai.texts import N_
@@ -77,6 +80,7 @@ def read_setup(options: Mapping[str, Any]) -> Setup:
             N_("It is not said where to listen."),
             mend=N_('Write listen = ["0.0.0.0:25"] into [guard], or say --listen.'),
         )
+    warn_of_hidden(policy, settings, source, look_around(), is_own)
     for warning in source.warnings:
         complaints().write(warning_text(warning))
     return Setup(policy, settings, _files(declared, settings))

@@ -9,10 +9,11 @@ Limits: it says what is known and how, not whether that is enough; that is ``dec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
+from fumidai.guard.lost_client import Veil
 from fumidai.policy.request import UNKNOWN, Unknown
 
 
@@ -34,6 +35,8 @@ class Client:
         tls: it came encrypted; ``user``: authenticated.
         name: verified name of the address; unknown means that it is looked up where the policy asks.
         told: who told the address.
+        helo_told: the proxy told ``helo``; what is said in EHLO after that is the proxy's own name.
+        veil: what hides the client; the address is then whatever hides it.
     """
 
     address: IPv4Address | IPv6Address
@@ -42,7 +45,25 @@ class Client:
     user: str | None = None
     name: str | None | Unknown = UNKNOWN
     told: Told = Told.CONNECTION
+    helo_told: bool = False
+    veil: Veil | None = None
 
     def called(self, helo: str | None) -> Client:
         """The same client, after it called itself so."""
+        if self.helo_told:
+            return self
         return Client(self.address, helo, self.tls, self.user, self.name, self.told)
+
+    def behind(self, veil: Veil | None) -> Client:
+        """The same client, hidden by this or by nothing."""
+        return self if veil is self.veil else replace(self, veil=veil)
+
+    @property
+    def source(self) -> IPv4Address | IPv6Address | Unknown:
+        """The client's address for the policy: unknown where something hides it, and unknown never permits."""
+        return self.address if self.veil is None else UNKNOWN
+
+    @property
+    def source_name(self) -> str | None | Unknown:
+        """The verified name of ``source``."""
+        return self.name if self.veil is None else UNKNOWN

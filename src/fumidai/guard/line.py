@@ -24,7 +24,10 @@ from fumidai.guard.backend import Answer, Transaction
 from fumidai.guard.identity import Client
 from fumidai.guard.notes import note_session
 from fumidai.guard.post import Duty
+from fumidai.guard.proxied import ProxyWait
+from fumidai.guard.settings import ProxyProtocol
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
+from fumidai.net.route import IpAddress
 from fumidai.smtp.server import Event, ServerMachine
 
 _T = TypeVar("_T")
@@ -55,8 +58,8 @@ class Line(Served):
 
     # fmt: off
     __slots__ = (
-        "_alarm", "_closing", "_due", "_eof", "_holds", "_leaving", "_loop", "_transaction", "duty", "id", "machine",
-        "post", "shown", "who",
+        "_alarm", "_closing", "_counted", "_due", "_eof", "_holds", "_leaving", "_loop", "_pausing", "_transaction",
+        "duty", "id", "machine", "post", "shown", "who",
     )
     # fmt: on
 
@@ -68,6 +71,8 @@ class Line(Served):
         self._holds = 0
         self._due = b""  # answers to a pipelined group go out together (RFC 2920 §3.2)
         self._transaction: Transaction | None = None  # while there is one, the connection may not be closed for a stop
+        self._counted: IpAddress | None = None  # as whom the gate has let it in
+        self._pausing = False
         self._closing = False
         self._leaving = False
         self._eof = False
@@ -87,20 +92,59 @@ class Line(Served):
     # --- the loop's side ---
 
     def opened(self) -> None:
-        """Get ready, and greet."""
+        """Get ready, and find out who it is."""
         post, transport = self.post, sure(self.transport)
         self.id = post.next_id()
         self.identify(Client(self.peer))
-        self.machine = ServerMachine(post.announced(), post.limits, collect=False)
+        proxy = post.gate.is_proxy(self.peer)
+        self.machine = ServerMachine(post.announced(proxy=proxy), post.limits, collect=False)
         self._alarm = Alarm(self._loop, self._too_slow)
         transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
-        self.greet(transport)
+        if proxy and post.settings.proxy_protocol is ProxyProtocol.REQUIRED:
+            ProxyWait(self, transport, post.settings.proxy_time)
+        else:
+            self.arrive(transport)
+
+    def arrive(self, transport: asyncio.Transport) -> None:
+        """It is known who it is: let it in, and greet it."""
+        if self._may_come_in():
+            self.greet(transport)
+        else:
+            transport.write(self._due)
+            self._closing = True
+            transport.close()
 
     def greet(self, transport: asyncio.Transport) -> None:
-        """Say who we are; from now on the client speaks, and what has to be known of it is looked up meanwhile."""
-        self.post.door.expect(self.who.address, self.who.name)
+        """Say who we are, after a pause where there has to be one; from now on the client speaks.
+
+        What has to be known of it is looked up meanwhile.
+        """
+        pause = self.post.gate.pause(self.who.address)
+        if not self._pausing:
+            self.post.door.expect(self.who.address, self.who.name)
+        if pause and not self._pausing:
+            self._pausing = True
+            self._alarm.set(pause)
+            return
+        self._pausing = False
         transport.write(self.machine.greet(self.post.greeting))
         self._alarm.set(self.post.settings.command_time)
+
+    def _may_come_in(self) -> bool:
+        """Ask the gate, as the client that is known now; the answer to one that may not is due then."""
+        client, gate, now = self.who.address, self.post.gate, self._loop.time()
+        if self._counted is not None:
+            gate.gone(self._counted)
+            self._counted = None
+        if client == self.peer and gate.is_proxy(client):
+            return True  # nobody's client yet; XCLIENT or nobody will say whose
+        stop = gate.turned_away(client, now)
+        if stop is not None:
+            self._send_away(stop.rule, stop.text)
+            return False
+        gate.let_in(client, now)
+        self._counted = client
+        return True
 
     def identify(self, client: Client) -> None:
         """From now on the client is this one: before the greeting, or between transactions."""
@@ -132,6 +176,9 @@ class Line(Served):
     def lost(self) -> None:
         """The client is gone: what it has not ended never was."""
         self._alarm.stop()
+        if self._counted is not None:
+            self.post.gate.gone(self._counted)
+            self._counted = None
         self._drop("the client left before the end")
 
     def ask_to_leave(self) -> None:
@@ -201,10 +248,13 @@ class Line(Served):
         self._flush()
 
     def _too_slow(self) -> None:
-        """The client had its time."""
+        """The client had its time; or we have had ours, before the greeting."""
         if self._closing:
             if self.transport is not None:
                 self.transport.abort()
+            return
+        if self._pausing and self.transport is not None:
+            self.greet(self.transport)
             return
         self._send_away("too-slow", "Too slow")
         self._flush()

@@ -4,6 +4,7 @@
 Everything passes by here and goes to ``post.log.note``, the one place for whoever counts it.
 
     note_recipient → "rcpt"      Ending.note → "message"      note_session → "session"
+    note_lost_client → "lost-client-address"
 
 Limits: a client that leaves by itself is not noted; ``Line.lost`` is where every session ends.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fumidai.guard.lost_client import WHY, Veil
 from fumidai.guard.paths import readable
 from fumidai.policy.request import Decision
 
@@ -38,10 +40,23 @@ def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -
     )
 
 
-def note_session(session: Line, rule: str, why: str) -> None:
-    """A client is sent away."""
-    fields = {"session": session.id, "client": session.shown, "action": "sent away", "rule": rule, "why": why}
+def note_session(session: Line, rule: str, why: str, *, action: str = "sent away") -> None:
+    """A client is sent away, or told to come again."""
+    fields = {"session": session.id, "client": session.shown, "action": action, "rule": rule, "why": why}
     session.post.log.note("session", fields)
+
+
+def note_lost_client(session: Line, veil: Veil) -> None:
+    """The other end of the connection is not the client (see ``lost_client``)."""
+    fields = {
+        "session": session.id,
+        "client": session.shown,
+        "action": "granted nothing",
+        "rule": "lost-client-address",
+        "veil": veil.value,
+        "why": WHY[veil],
+    }
+    session.post.log.note("lost-client-address", fields)
 
 
 class Ending:

@@ -15,14 +15,19 @@ from fumidai.guard.backend import Backend
 from fumidai.guard.counts import Counts
 from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.door import Door
+from fumidai.guard.gate import Gate
+from fumidai.guard.lost_client import LostClients
 from fumidai.guard.settings import GuardSettings
 from fumidai.smtp.server import Limits
+from fumidai.smtp.xclient import ANNOUNCED as XCLIENT
 
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 #: Extensions that are offered only once the backend was seen to have them.
 _BACKENDS: Final = ("8BITMIME", "SMTPUTF8", "DSN")
 #: Octets of a command: RFC 5321 §4.5.3.1.4 says 512, and extensions add to it.
 _LINE: Final = 4096
+#: Octets that may wait behind a question: more than is read at once, so that a client is rather held back.
+_BACKLOG: Final = 512 * 1024
 
 
 class Post:
@@ -31,6 +36,7 @@ class Post:
     Attributes:
         loop: the event loop; ``clock``: seconds since the epoch.
         name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
+        gate: who may come in; ``lost``: whose address is not his own.
         counts: what is counted besides the lines of the log.
     """
 
@@ -42,8 +48,12 @@ class Post:
         log: DecisionLog,
         name: str,
         clock: Callable[[], float],
+        gate: Gate,
+        lost: LostClients,
         counts: Counts | None = None,
     ) -> None:
+        self.gate = gate
+        self.lost = lost
         self.loop = asyncio.get_running_loop()
         self.settings = settings
         self.door = door
@@ -58,6 +68,8 @@ class Post:
             message=settings.message_size,
             recipients=settings.recipients,
             errors=settings.errors,
+            excess=settings.message_size,
+            backlog=_BACKLOG,
         )
         self._seen: tuple[frozenset[str], int] | None = None
         self._announced: tuple[str, ...] = ()
@@ -65,13 +77,17 @@ class Post:
         self._mark = secrets.randbelow(62**4)
         self._second, self._date = -1, ""
 
-    def announced(self) -> tuple[str, ...]:
-        """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it."""
+    def announced(self, *, proxy: bool = False) -> tuple[str, ...]:
+        """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it.
+
+        Args:
+            proxy: to a declared proxy, which may say who its client is.
+        """
         seen = self.backend.keywords, self.backend.size
         if seen != self._seen:
             self._seen = seen
             self._announced = offer(self.settings.message_size, *seen)
-        return self._announced
+        return (*self._announced, XCLIENT) if proxy else self._announced
 
     def date(self) -> str:
         """Now, as a header field writes it."""

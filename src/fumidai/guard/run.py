@@ -27,8 +27,11 @@ from typing import Final
 from fumidai.errors import UsageError
 from fumidai.guard.backend import Backend
 from fumidai.guard.counts import Counts
+from fumidai.guard.crowd import Crowd
 from fumidai.guard.decision_log import DecisionLog, Write
 from fumidai.guard.door import Door
+from fumidai.guard.gate import Gate
+from fumidai.guard.lost_client import LostClients
 from fumidai.guard.places import MEND, Plugs
 from fumidai.guard.policy_service import PolicyService
 from fumidai.guard.post import Duty, Post
@@ -36,7 +39,9 @@ from fumidai.guard.session import Session, session_factory
 from fumidai.guard.settings import GuardSettings, Target
 from fumidai.net.protocol import ProtocolListener
 from fumidai.net.resolver import Resolver
+from fumidai.net.route import is_own
 from fumidai.net.serve import BACKLOG, Bounds
+from fumidai.net.surroundings import Surroundings, look_around
 from fumidai.policy.model import Policy
 from fumidai.texts import N_
 
@@ -65,12 +70,15 @@ class Guard:
         resolver: Resolver | None = None,
         clock: Callable[[], float] = time.time,
         counts: Counts | None = None,
+        around: Callable[[], Surroundings] = look_around,
     ) -> None:
         self.counts = counts or Counts()
         self._settings = settings
         self._policy = policy
         self._resolver = resolver or Resolver()
         self._clock = clock
+        self._crowd = Crowd(settings.clients)
+        self._lost = LostClients(around, is_own)
         self._log = DecisionLog(write, settings.log_format, clock, self.counts)
         self._duty = Duty(self._post_for(policy, settings, backend))
         self._listener = ProtocolListener(_bounds(settings))
@@ -149,7 +157,9 @@ class Guard:
         self._log.flush()
 
     def _post_for(self, policy: Policy, settings: GuardSettings, backend: Backend | None) -> Post:
-        name = settings.name or socket.gethostname()
+        host = socket.gethostname()
+        name = settings.name or host
+        self._lost.declare(policy, settings.proxies, (name, host))
         return Post(
             settings,
             Door(
@@ -163,6 +173,8 @@ class Guard:
             self._log,
             name,
             self._clock,
+            Gate(settings, policy.access, self._crowd),
+            self._lost,
             self.counts,
         )
 
@@ -230,8 +242,9 @@ def _from_policy(policy: Policy) -> bytes:
 
 def _bounds(settings: GuardSettings) -> Bounds:
     """What is borne at once; several workers share it among them."""
-    share = settings.workers
-    return Bounds(-(-settings.connections // share), -(-settings.connections_per_client // share), _FULL)
+    most = -(-settings.connections // settings.workers)
+    # How many one client may have is the gate's to say: a proxy's own address counts for nobody.
+    return Bounds(most, most, _FULL)
 
 
 async def _acquaint(backend: Backend) -> None:

@@ -26,16 +26,18 @@ from functools import partial
 from time import monotonic
 
 from fumidai.guard.backend import Answer, Fate, Sender
+from fumidai.guard.gate import Stop
 from fumidai.guard.line import Hold, Line, sure
-from fumidai.guard.notes import Ending, note_recipient, note_session
+from fumidai.guard.notes import Ending, note_lost_client, note_recipient, note_session
 from fumidai.guard.passage import Fault, Passage
 from fumidai.guard.paths import bracketed, objection
 from fumidai.guard.post import Duty, Post
+from fumidai.guard.proxied import client_by_xclient
 from fumidai.guard.trace_line import received_line
 from fumidai.net.protocol import ProtocolListener
 from fumidai.policy.request import Action, Decision, Request
 from fumidai.smtp.command import Verb
-from fumidai.smtp.refusals import Refusal
+from fumidai.smtp.refusals import BLAMELESS, Refusal
 from fumidai.smtp.server import (
     ChunkBegin,
     ChunkEnd,
@@ -54,6 +56,7 @@ from fumidai.smtp.server import (
     Refuse,
     Reset,
     Swallowed,
+    XClient,
     usual,
 )
 
@@ -91,7 +94,11 @@ class Session(Line):
             case Close(why=why):
                 self._closing = True
                 note_session(self, why.name.lower().replace("_", "-"), why.text)
-            case Early() | Injected():
+            case XClient():
+                self._speak_for(event)
+            case Early():
+                self._spoke_early()
+            case Injected():
                 pass
             case _:
                 self._small_talk(event)
@@ -117,7 +124,42 @@ class Session(Line):
         self._drop()
         self._passage = None
         self.post = self.duty.post
-        self._say(*(objection(mail.path, mail.params) or usual(mail)))
+        if wrong := objection(mail.path, mail.params):
+            self._say(*wrong)
+            return
+        now = self._loop.time()
+        if stop := self.post.gate.stop_message(self.who.address, now):
+            self._stopped(stop)
+            return
+        self._look_behind(now)
+        self._say(*usual(mail))
+
+    def _look_behind(self, now: float) -> None:
+        """Is this the client, or something that hides it?"""
+        who, lost = self.who, self.post.lost
+        veil = lost.meet(who.address, who.helo, now)
+        self.identify(who.behind(veil))
+        if veil is not None and lost.is_news(who.address, veil, now):
+            note_lost_client(self, veil)
+
+    def _speak_for(self, asked: XClient) -> None:
+        """A proxy says who its client is: from now on the session is that client's."""
+        self._drop()
+        self.identify(client_by_xclient(asked.said, self.who, self.peer))
+        if self._may_come_in():
+            self._say(220, self.post.greeting, "")
+        self._count_chatter()
+
+    def _spoke_early(self) -> None:
+        """It spoke before it was greeted, as programs do that don't listen."""
+        note_session(self, "early-talker", "spoke before the greeting")
+        self._due += self.machine.greet(f"{self.post.name} does not listen to those who do not", 554)
+        self._closing = True
+
+    def _stopped(self, stop: Stop) -> None:
+        """It does too much: not now."""
+        note_session(self, stop.rule, stop.text, action="held back")
+        self._say(stop.code, stop.text, stop.enhanced)
 
     def _recipient(self, rcpt: Rcpt) -> None:
         mail, who = sure(self.machine.sender), self.who
@@ -126,10 +168,13 @@ class Session(Line):
             self._say(553, "Address needs SMTPUTF8", "5.6.7")
             self._count_refusal()
             return
+        if stop := self.post.gate.stop_recipient(who.address, self._loop.time()):
+            self._stopped(stop)
+            return
         path = bracketed(rcpt.path)
         request = Request(
-            client=who.address,
-            client_name=who.name,
+            client=who.source,
+            client_name=who.source_name,
             helo=who.helo,
             tls=who.tls,
             user=who.user,
@@ -254,6 +299,8 @@ class Session(Line):
 
     def _refuse(self, refuse: Refuse) -> None:
         self._due += refuse.reply
+        if refuse.why not in BLAMELESS:
+            self._must_go(self.post.gate.erred(self.who.address, self._loop.time()))
         if refuse.why is Refusal.MESSAGE_TOO_BIG:
             self._note_message("refused", "552 5.3.4", "longer than message_size")
         if self.machine.sender is None:
@@ -263,6 +310,12 @@ class Session(Line):
         self._refused += 1
         if self._refused > self.post.settings.refusals:
             self._send_away("too-many-refusals", "Too many refused recipients")
+        else:
+            self._must_go(self.post.gate.refused(self.who.address, self._loop.time()))
+
+    def _must_go(self, stop: Stop | None) -> None:
+        if stop is not None and not self._closing:
+            self._send_away(stop.rule, stop.text)
 
     def uses(self, post: Post) -> bool:
         """True while a message is on its way by way of this post."""

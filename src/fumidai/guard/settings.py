@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 
 from fumidai.dnsbl.settings import BlocklistSettings, read_blocklists
 from fumidai.guard.decision_log import LogFormat
+from fumidai.guard.declared_proxies import read_proxies
 from fumidai.policy.hosts_access import SERVICES
 from fumidai.policy.lines import Place
-from fumidai.policy.model import Policy
+from fumidai.policy.model import Network, Policy
 from fumidai.policy.notice import Source, nearest
 from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
@@ -40,6 +41,13 @@ class LineEndings(StrEnum):
 
     REFUSE = "refuse"
     NORMALIZE = "normalize"
+
+
+class ProxyProtocol(StrEnum):
+    """Whether a declared proxy has to say first, in a PROXY header, for whom it speaks; else it does so by XCLIENT."""
+
+    REQUIRED = "required"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,14 @@ class GuardSettings:
         line_endings: see ``LineEndings``; ``log_format``: see ``LogFormat``.
         message_size: greatest message; ``recipients``: most in one transaction.
         connections, connections_per_client: at once.
+        connections_per_net: at once from an IPv4 /24 or an IPv6 /64; 0: no limit.
+        connection_rate, message_rate, recipient_rate, refusal_rate, error_rate: of one client in a minute; 0: no limit.
+        clients: that are remembered for the rates.
         errors: commands of a wrong form or order before a client is sent away; ``refusals``: refused recipients.
         hops: most hosts that may have handed a message on; ``header_size``: of its greatest header.
+        greet_pause: milliseconds before the greeting.
+        proxies: networks of peers that speak for others; ``proxy_protocol``: see ``ProxyProtocol``; ``proxy_time``:
+            for their header.
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
             a body has to come with, after five minutes.
         grace: time to end what is being sent when the service stops.
@@ -102,10 +116,21 @@ class GuardSettings:
     recipients: int = 1000
     connections: int = 5000
     connections_per_client: int = 100
+    connections_per_net: int = 400
+    connection_rate: int = 0
+    message_rate: int = 0
+    recipient_rate: int = 0
+    refusal_rate: int = 1000
+    error_rate: int = 300
+    clients: int = 20_000
     errors: int = 20
     refusals: int = 100
     hops: int = 50
     header_size: int = 1_048_576
+    greet_pause: int = 0
+    proxies: tuple[Network, ...] = ()
+    proxy_protocol: ProxyProtocol = ProxyProtocol.REQUIRED
+    proxy_time: float = 5.0
     command_time: float = 300.0
     body_time: float = 180.0
     least_rate: float = 500.0
@@ -124,6 +149,15 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "recipients": (1, 100_000),
     "connections": (1, 1_000_000),
     "connections_per_client": (1, 1_000_000),
+    "connections_per_net": (0, 1_000_000),
+    "connection_rate": (0, 1_000_000),
+    "message_rate": (0, 1_000_000),
+    "recipient_rate": (0, 1_000_000),
+    "refusal_rate": (0, 1_000_000),
+    "error_rate": (0, 1_000_000),
+    "clients": (100, 10_000_000),
+    "greet_pause": (0, 300_000),
+    "proxy_time": (1, 60),
     "errors": (1, 1_000_000),
     "refusals": (1, 1_000_000),
     "hops": (1, 1000),
@@ -291,5 +325,7 @@ _READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
     "policy_service": _service,
     "metrics": _listen,
     "user": _user,
+    "proxies": read_proxies,
+    "proxy_protocol": _word(ProxyProtocol),
     **dict.fromkeys(_NUMBERS, _number),
 }

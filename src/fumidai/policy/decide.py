@@ -192,7 +192,7 @@ def _objection(case: Case) -> Decision | None:
     """Step 4: what may be said against a recipient that may be had, the gravest first."""
     access = case.policy.access
     if case.client is None and access.refuses_client and case.connect_hit() is None:
-        return by_rule(Rule.UNKNOWN_CLIENT)
+        return by_rule(Rule.CLIENT_MISSING)
     if access.refuses_name and case.client is not None and isinstance(case.name, Unknown):
         return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
     if access.refuses_sender and _is_unclear(case):
@@ -217,7 +217,7 @@ def asks_blocklists(case: Case) -> bool:
 def _listings(case: Case) -> Iterator[Decision]:
     if not asks_blocklists(case):
         return iter(())
-    return iter([by_rule(Rule.UNKNOWN_CLIENT)]) if case.client is None else _listed(case, case.client)
+    return iter([by_rule(Rule.CLIENT_MISSING)]) if case.client is None else _listed(case, case.client)
 
 
 def _listed(case: Case, client: Address) -> Iterator[Decision]:

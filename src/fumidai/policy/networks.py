@@ -40,13 +40,15 @@ _NAME_OWN: Final = N_(
 def read_networks(entries: list[str], place: Place, source: Source) -> tuple[Network, ...]:
     """The networks of a list, each checked; raises PolicyError."""
     networks = [_network(entry, (*place, count), source) for count, entry in enumerate(entries)]
-    for total in _sums(networks):
+    for total in together(networks):
         if total.prefixlen == 0:
             raise source.error(place, N_("Together these networks let the whole world relay."), mend=_NAME_OWN)
     return tuple(dict.fromkeys(networks))
 
 
-def _sums(networks: list[Network]) -> Iterable[Network]:
+def together(networks: Iterable[Network]) -> Iterable[Network]:
+    """The networks, those that lie side by side put together."""
+    networks = tuple(networks)
     yield from collapse_addresses(net for net in networks if isinstance(net, IPv4Network))
     yield from collapse_addresses(net for net in networks if isinstance(net, IPv6Network))
 

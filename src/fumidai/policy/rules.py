@@ -43,6 +43,7 @@ class Rule(StrEnum):
     UNRESOLVABLE_SENDER = "unresolvable-sender"
     # They defer: a look-up has no answer yet.
     HOSTS_NAME_MISSING = "hosts-name-missing"
+    CLIENT_MISSING = "client-missing"
     CLIENT_NAME_MISSING = "client-name-missing"
     BLOCKLIST_MISSING = "blocklist-missing"
     SENDER_DOMAIN_MISSING = "sender-domain-missing"
@@ -120,6 +121,13 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
         451,
         "4.4.3",
         "Client name lookup failed, try again later",
+    ),
+    # Not the sender's fault but ours, so nothing may bounce: RFC 3463 §3.4, X.3.5 system incorrectly configured.
+    Rule.CLIENT_MISSING: _defer(
+        N_("nobody knows which client asks, and the policy refuses some"),
+        451,
+        "4.3.5",
+        "Client address unknown, try again later",
     ),
     Rule.CLIENT_NAME_MISSING: _defer(
         N_("the name of {client} is not known yet, and the access table asks for it"),
