@@ -47,6 +47,15 @@ def test_nothing_said_is_the_usual() -> None:
     assert IPv4Address("127.0.0.4") in zen
 
 
+def test_a_key_in_a_zone_is_nobody_elses() -> None:
+    settings, _ = read(HEAD.replace("bl.test", "key.bl.test") + 'names = {"key.bl.test" = "bl.test"}\n')
+    assert settings.name("key.bl.test") == "bl.test"
+    assert settings.name("abc123.zen.dq.spamhaus.net") == "zen.dq.spamhaus.net"
+    assert settings.name("abc123.combined.mail.abusix.zone") == "combined.mail.abusix.zone"
+    assert settings.name("zen.spamhaus.org") == "zen.spamhaus.org"
+    assert settings.name("other.test") == "other.test"
+
+
 def test_what_was_written_is_read_again() -> None:
     text = HEAD + 'on_unhealthy = "fail"\n[blocklists.codes]\n"bl.test" = "127.0.0.2"\n'
     policy, _ = read_policy(text, "f.toml")
@@ -74,6 +83,10 @@ def test_ways_to_name_a_resolver(text: str) -> None:
         ('resolver = "127.0.0.1:x"', "resolver"),
         ("resolver = 53", "resolver"),
         ('codes = "127.0.0.2"', "codes"),
+        ('names = "x"', "names"),
+        ('names = {"bl.test" = "two words"}', 'names."bl.test"'),
+        ('names = {"bl.test" = 2}', 'names."bl.test"'),
+        ('names = {"other.test" = "x.test"}', "names"),
         ('codes = {"bl.test" = "127.0.0.x"}', 'codes."bl.test"'),
         ('codes = {"bl.test" = 2}', 'codes."bl.test"'),
         ('codes = {"bl.test" = []}', 'codes."bl.test"'),

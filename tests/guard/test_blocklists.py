@@ -135,6 +135,20 @@ async def test_the_access_table_exempts_and_then_nothing_is_asked(right: str) ->
     assert zone.questions(BAD) == 0
 
 
+async def test_a_key_in_a_zone_is_shown_to_nobody() -> None:
+    zone = good_list("secret1.zen.dq.spamhaus.net", BAD)
+    zone.texts[entry(zone)] = b"see https://zen.test/"
+    async with before(zone, policy=replace(OWN, refuse_listed=(zone.name,))) as guard:
+        reply = await guard.answer(BAD)
+        assert reply.text.startswith("5.7.1 127.0.0.9 is listed at zen.dq.spamhaus.net, 127.0.0.2 (SBL): see")
+        zone.way = Way.SERVFAIL
+        assert (await guard.answer("127.0.0.11")).code == 451
+        assert shown(guard) == {"zen.dq.spamhaus.net": 1}
+        assert {line["rule"] for line in guard.told("rcpt")} == {"listed-client", "blocklist-missing"}
+        assert guard.told()
+        assert "secret1" not in json.dumps(guard.running.lines)
+
+
 async def test_who_may_relay_is_not_asked_about() -> None:
     zone = good_list("bl.test", BAD)
     policy = replace(LISTED, relay_networks=(ip_network(f"{BAD}/32"),))

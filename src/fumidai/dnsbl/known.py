@@ -33,6 +33,7 @@ class KnownList:
         takes: what it can be asked about.
         codes: code → what it means.
         refusals: codes of its own for "I don't answer you", beside 127.255.255.0/24 and 127.0.0.1.
+        keyed: a customer's key stands in front of the zone, and nobody else should see it.
         white: a list of good senders, whose entries are nothing to refuse.
         dead: by when it was gone (year, month or day), "" while it lives.
         note: what an operator should know, in English.
@@ -43,6 +44,7 @@ class KnownList:
     takes: tuple[Takes, ...] = _ADDRESSES
     codes: Mapping[IPv4Address, str] = field(default_factory=dict)
     refusals: frozenset[IPv4Address] = frozenset()
+    keyed: bool = False
     white: bool = False
     dead: str = ""
     note: str = ""

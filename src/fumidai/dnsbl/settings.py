@@ -12,6 +12,9 @@
     [blocklists.codes]
     "bl.test" = "127.0.0.[2..11]"   # only these count
 
+    [blocklists.names]
+    "key.bl.test" = "bl.test"       # what replies and log call a list whose zone holds a key
+
 ``refuse`` and ``on_failure`` are the policy's own; the rest is read here.
 
 Limits: a list's options are the same for all commands that ask it.
@@ -31,7 +34,7 @@ from fumidai.dnsbl.names import LONGEST_ZONE
 from fumidai.policy.lines import Place
 from fumidai.policy.model import Policy
 from fumidai.policy.notice import Source, nearest
-from fumidai.smtp.literal import domain_key
+from fumidai.smtp.literal import domain_key, is_domain_name
 from fumidai.texts import N_
 
 SECTION: Final = "blocklists"
@@ -50,6 +53,7 @@ class BlocklistSettings:
 
     Attributes:
         codes: zone → the codes that count, where the file says so.
+        names: zone → what it is called before others, where the file says so.
         on_unhealthy: see ``OnUnhealthy``.
         resolver: (address, port) of the name server to ask; None for the system's.
         check_every: seconds between two looks at the test points.
@@ -57,6 +61,7 @@ class BlocklistSettings:
     """
 
     codes: Mapping[str, CodeFilter] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     on_unhealthy: OnUnhealthy = OnUnhealthy.LEAVE_OUT
     resolver: tuple[str, int] | None = None
     check_every: float = 600.0
@@ -66,6 +71,11 @@ class BlocklistSettings:
         """The codes of a zone that count: the file's, else the known ones, else (None) all."""
         known = known_list(zone)
         return self.codes.get(zone) or (known.wanted if known else None)
+
+    def name(self, zone: str) -> str:
+        """What a list is called before others: its zone, without the key where one is known to stand in it."""
+        known = known_list(zone)
+        return self.names.get(zone) or (zone.partition(".")[2] if known and known.keyed else zone)
 
 
 _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {"check_every": (10, 86_400), "deadline": (1, 9)}
@@ -87,14 +97,15 @@ def read_blocklists(policy: Policy, source: Source) -> BlocklistSettings:
         if key not in _POLICYS:
             values[key] = _READERS[key](value, (SECTION, key), source)
     settings = BlocklistSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
-    for zone in settings.codes:
-        if zone not in policy.refuse_listed:
-            raise source.error(
-                (SECTION, "codes"),
-                N_('Codes are given for "{zone}", which is not in refuse.'),
-                mend=N_("Name the list in refuse too, spelled the same."),
-                zone=zone,
-            )
+    for key, given in (("codes", settings.codes), ("names", settings.names)):
+        for zone in given:
+            if zone not in policy.refuse_listed:
+                raise source.error(
+                    (SECTION, key),
+                    N_('Something is said of "{zone}", which is not in refuse.'),
+                    mend=N_("Name the list in refuse too, spelled the same."),
+                    zone=zone,
+                )
     for place, zone in enumerate(policy.refuse_listed):
         _look_at(zone, (SECTION, "refuse", place), source)
     return settings
@@ -133,12 +144,26 @@ def _look_at(zone: str, place: Place, source: Source) -> None:
         source.warn(place, N_("{zone} is a list of domains: it can't be asked about clients."), zone=zone)
 
 
-def _codes(value: object, place: Place, source: Source) -> Mapping[str, CodeFilter]:
+def _table(value: object, place: Place, source: Source) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise source.error(
-            place, N_("This must be a table, not {given}."), mend=N_('"bl.test" = "127.0.0.2"'), given=value
-        )
-    return {domain_key(zone): _filter(texts, (*place, zone), source) for zone, texts in value.items()}
+        raise source.error(place, N_("This must be a table, not {given}."), given=value)
+    return value
+
+
+def _codes(value: object, place: Place, source: Source) -> Mapping[str, CodeFilter]:
+    table = _table(value, place, source)
+    return {domain_key(zone): _filter(texts, (*place, zone), source) for zone, texts in table.items()}
+
+
+def _names(value: object, place: Place, source: Source) -> Mapping[str, str]:
+    table = _table(value, place, source)
+    return {domain_key(zone): _name(name, (*place, zone), source) for zone, name in table.items()}
+
+
+def _name(value: object, place: Place, source: Source) -> str:
+    if not (isinstance(value, str) and is_domain_name(value)):
+        raise source.error(place, N_('"{entry}" is no domain.'), entry=value)
+    return value
 
 
 def _filter(value: object, place: Place, source: Source) -> CodeFilter:
@@ -189,6 +214,7 @@ def _on_unhealthy(value: object, place: Place, source: Source) -> OnUnhealthy:
 
 _READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
     "codes": _codes,
+    "names": _names,
     "on_unhealthy": _on_unhealthy,
     "resolver": _resolver,
     **dict.fromkeys(_NUMBERS, _number),

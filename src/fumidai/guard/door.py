@@ -41,6 +41,7 @@ _MOST: Final = 10_000
 _FAILED: Final = Fact(failed=True)
 #: Characters of a listing in a reply.
 _LONGEST: Final = 300
+_OF_LISTS: Final = frozenset({Rule.LISTED_CLIENT, Rule.BLOCKLIST_MISSING})
 _ASCII: Final = encodable_in("ascii")
 
 
@@ -70,7 +71,9 @@ class Door:
         self._deadline = deadline
         self._counts = counts or Counts()
         self._looks_up = bool(policy.asks)
-        self._lists = Lists(policy.refuse_listed, blocklists or BlocklistSettings(), resolver, note, self._counts)
+        blocklists = blocklists or BlocklistSettings()
+        self._lists = Lists(policy.refuse_listed, blocklists, resolver, note, self._counts)
+        self._in_words = partial(in_words, name=blocklists.name)
         self._names: Memory[Need, Fact] = Memory(_MOST)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,7 +95,7 @@ class Door:
             return decide(self._policy, request)
         at_hand = AtHand(self._policy.asks, self._peek)
         decision = decide(self._policy, request, at_hand)
-        return in_words(decision) if at_hand.complete else self._decide_by_needs(request)
+        return self._in_words(decision) if at_hand.complete else self._decide_by_needs(request)
 
     def _decide_by_needs(self, request: Request) -> Decision | None:
         """As ``decide``: something that was asked for is not there, but it may not be what the answer hangs on."""
@@ -102,7 +105,7 @@ class Door:
             if fact is None:
                 return None
             facts[need] = fact
-        return in_words(decide(self._policy, request, facts))
+        return self._in_words(decide(self._policy, request, facts))
 
     def ask(self, request: Request, tell: Callable[[Decision], None]) -> None:
         """Look up what is needed and tell the decision, later."""
@@ -129,7 +132,7 @@ class Door:
         facts = {need: fact for need in wanted if (fact := self._peek(need)) is not None}
         missing = [need for need in wanted if need not in facts]
         found = await asyncio.gather(*map(self._look_up, missing))
-        tell(in_words(decide(self._policy, request, {**facts, **dict(zip(missing, found, strict=True))})))
+        tell(self._in_words(decide(self._policy, request, {**facts, **dict(zip(missing, found, strict=True))})))
 
     async def _look_up_all(self, wanted: Iterable[Need]) -> None:
         await asyncio.gather(*map(self._look_up, wanted))
@@ -207,12 +210,20 @@ class AtHand(Mapping[Need, Fact]):
         return True
 
 
-def in_words(decision: Decision) -> Decision:
-    """The decision; of a listed client with the list's name and reason, as text that is safe in a reply (Law 6)."""
-    if decision.rule != Rule.LISTED_CLIENT:
+def in_words(decision: Decision, name: Callable[[str], str]) -> Decision:
+    """The decision; of a listed client with the list's name and reason, as text that is safe in a reply (Law 6).
+
+    Args:
+        name: what a zone is called before others; a customer's key is no part of it.
+    """
+    if decision.rule not in _OF_LISTS:
         return decision
     said: Mapping[str, str] = decision.params
+    called = name(said["zone"])
+    why = decision.why.replace(said["zone"], called)
+    if decision.rule != Rule.LISTED_CLIENT:
+        return replace(decision, why=why)
     listing = show(said["listing"], encodable=_ASCII, limit=_LONGEST)
     # RFC 5782 §2.1: the text of a listing is what a server that refuses mail for it would say.
-    text = f"{said['client']} is listed at {said['zone']}, {listing}"
-    return replace(decision, text=text, why=f"{decision.why}, {listing}")
+    text = f"{said['client']} is listed at {called}, {listing}"
+    return replace(decision, text=text, why=f"{why}, {listing}")

@@ -79,7 +79,9 @@ class Lists:
         }
         self._unhealthy = _FAILED if settings.on_unhealthy is OnUnhealthy.FAIL else _CLEAN
         self._counts = counts
-        self._shown = {("listing-health", zone): partial(_is_sound, one) for zone, one in self._lists.items()}
+        self._shown = {
+            ("listing-health", settings.name(zone)): partial(_is_sound, one) for zone, one in self._lists.items()
+        }
 
     def start(self) -> None:
         """Look at the lists' test points, now and then again."""
@@ -133,7 +135,8 @@ class Lists:
         left_out = self._settings.on_unhealthy is OnUnhealthy.LEAVE_OUT
         sound = health is Health.SOUND
         action = "asked" if sound else "left out" if left_out else "counted as failing"
-        fields = {"list": which.zone, "takes": takes.value, "action": action, "rule": health.value, "why": _WHY[health]}
+        name = self._settings.name(which.zone)
+        fields = {"list": name, "takes": takes.value, "action": action, "rule": health.value, "why": _WHY[health]}
         self._note("blocklist", fields)
 
 
