@@ -118,7 +118,16 @@ LINES = {
     ),
     "exim, helo equals the name": (
         "from tester.example ([198.51.100.7]) by mail.a.com with esmtp (Exim 4.96) id 1r; Tue, 24 Nov 2026 03:12:09 +0900",
-        ("tester.example", "", "198.51.100.7", "mail.a.com", "esmtp", "1r", "", "2026-11-24T03:12:09+09:00"),
+        (
+            "tester.example",
+            "tester.example",
+            "198.51.100.7",
+            "mail.a.com",
+            "esmtp",
+            "1r",
+            "",
+            "2026-11-24T03:12:09+09:00",
+        ),
     ),
     "qmail": (
         "from rdns.example (HELO tester.example) (198.51.100.7) by mail.a.com with SMTP; 23 Nov 2026 18:12:09 -0000",

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fumidai.received import tokens
-from fumidai.received.client import read_address
+from fumidai.received.address import read_address
+from fumidai.received.clauses import GROUPS, NOWHERE, cut, cut_by_tokens
 from fumidai.received.date import read_date
 from fumidai.received.headers import FIELDS_AT_MOST, header_fields
 from fumidai.received.hop import Hop, Kind, Span
-from fumidai.received.read import HOPS_AT_MOST, client_seen, read_hop, read_received, spans
+from fumidai.received.read import HOPS_AT_MOST, client_seen, read_hop, read_received
+from fumidai.received.spans import spans
 from tests.received.lines import LINES
 
 
@@ -66,7 +68,7 @@ def test_bounds() -> None:
     many = b"Received: from a by b; x\n" * (HOPS_AT_MOST + 10)
     assert len(read_received(many)) == HOPS_AT_MOST
     assert len(header_fields(b"A: b\n" * (FIELDS_AT_MOST + 10))) == FIELDS_AT_MOST
-    assert read_hop(b"from a by " + b"b" * 100_000).by == "b" * (tokens.LINE_AT_MOST - len(":from a by "))
+    assert read_hop(b"from a by " + b"b" * 100_000).by == "b" * (tokens.LINE_AT_MOST - len("from a by "))
 
 
 @given(st.binary(max_size=2000))
@@ -112,10 +114,43 @@ def test_any_mixture_of_pieces_is_read(text: str) -> None:
 
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_clauses_are_places_in_the_line(text: str) -> None:
-    found = tokens.clauses(text, 0, len(text))
-    places = [*found.values.values(), *((start, end) for _, start, end in found.comments)]
+    places = [place for place in cut(text.strip()).regs if place != NOWHERE]
     assert all(0 <= start <= end <= len(text) for start, end in places)
-    assert [start for _, start, _ in found.comments] == sorted({start for _, start, _ in found.comments})
+
+
+def same_cuts(line: str) -> None:
+    """The usual lines are cut as the tokens cut them."""
+    line = line.strip(" \t\r\n")
+    usual, any_form = cut(line), cut_by_tokens(line)
+    ours, theirs = (dict(zip(GROUPS, one.groups(), strict=False)) for one in (usual, any_form))
+    for name in ("day", "month", "year", "clock", "zone"):
+        ours.pop(name)
+        theirs.pop(name)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_usual_lines_are_cut_as_any_others(name: str) -> None:
+    same_cuts(LINES[name][0].replace("\r\n", "  "))
+
+
+WORDS = st.sampled_from(
+    ["from", "by", "with", "id", "for", "via", "FROM", "tls", "a", "[1]", "(a)", "(b (c))", "a.b", ";"]
+)
+TAIL = "; Tue, 24 Nov 2026 03:12:09 +0900 (JST)"
+
+
+@given(st.lists(WORDS, max_size=14).map(" ".join))
+def test_any_order_is_cut_alike(text: str) -> None:
+    same_cuts(f"{text}{TAIL}")
+    same_cuts(f"from a (b [192.0.2.1]) by c {text}{TAIL}")
+
+
+@given(st.lists(PIECES, max_size=60).map("".join))
+def test_tokens_only_go_forward(text: str) -> None:
+    ends = [place for pair in tokens.places(text) for place in pair]
+    assert ends == sorted(ends)
+    assert all(end <= len(text) for end in ends)
 
 
 def said(hop: Hop) -> dict[str, str]:
@@ -123,6 +158,7 @@ def said(hop: Hop) -> dict[str, str]:
     client = hop.client
     parts = {"helo": client.helo, "rdns": client.rdns, "ident": client.ident, "masked": client.masked}
     parts |= {"by": hop.by, "with": hop.with_, "id": hop.id, "for": hop.for_}
+    parts |= {"envelope_from": hop.envelope_from, "auth": hop.auth}
     return {name: part for name, part in parts.items() if part}
 
 
@@ -209,6 +245,9 @@ def test_work_grows_with_the_line_and_not_faster(piece: bytes) -> None:
         ("Tue, 24 Nov 2026 03:12:09 XYZ", "2026-11-24T03:12:09+00:00"),
         ("Tue, 24 Nov 2026 03:12:09", "2026-11-24T03:12:09+00:00"),
         ("Tue, 24 November 2026 03:12:09 PST", "2026-11-24T03:12:09-08:00"),
+        ("2023-09-09 11:08:19.722287449 +0000 UTC m=+10495721.9", "2023-09-09T11:08:19+00:00"),
+        ("Tue Oct 17 10:41:25 2000", "2000-10-17T10:41:25+00:00"),
+        ("Wed Jul 24 07:02:49 JST 2002", "2002-07-24T07:02:49+09:00"),
     ],
 )
 def test_dates(text: str, date: str) -> None:

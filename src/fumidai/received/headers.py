@@ -4,8 +4,8 @@
 RFC 5322 §2.2: a field is ``name: value``, lines that begin with a blank continue it (§2.2.3), an empty line ends the
 head. Bare LF ends a line as well as CRLF does, because files often hold messages that way.
 
-How it works: the head is read as Latin-1, one character for each byte, and the line ends of continued lines become
-blanks in their place. So a field is one line, and every offset in the text is an offset in the message.
+How it works: values are read as Latin-1, one character for each byte, and line ends in a value become blanks in their
+place (RFC 5322 §2.2.3 takes them away and leaves the blanks). So every offset in the text is an offset in the message.
 
 Limits: at most 512 KiB and 2,000 fields are read; what is no field (an mbox ``From `` line, a stray line) is left out.
 The character set of a value is anybody's guess: Latin-1 here means "the bytes".
@@ -13,7 +13,9 @@ The character set of a value is anybody's guess: Latin-1 here means "the bytes".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 from fumidai.received.hop import Span
@@ -21,9 +23,20 @@ from fumidai.received.hop import Span
 HEAD_AT_MOST: Final = 512 * 1024
 FIELDS_AT_MOST: Final = 2000
 _NAME_AT_MOST: Final = 200
-# RFC 5322 §2.2.3: unfolding takes a line end away and leaves the blank; here it leaves blanks, so that nothing moves.
-_FOLDS: Final = (("\r\n\t", "  \t"), ("\r\n ", "   "), ("\n\t", " \t"), ("\n ", "  "))
-_ENDS: Final = (b"\n\r\n", b"\n\n")
+_BLANKS: Final = b" \t"
+OUTER: Final = b" \t\r\n"
+_FIELDS: Final = (
+    "received", "date", "from", "list-id", "mailing-list", "message-id", "precedence", "reply-to", "resent-from",
+    "return-path", "sender", "subject", "to", "x-loop", "x-originating-ip",
+)  # fmt: skip
+#: The fields that a trace looks at, as they are written most and in small letters.
+CHOSEN: Final = {form.encode(): name for name in _FIELDS for form in (name, name.title())}
+# RFC 5322 §4.5.9: before the colon there may be blanks.
+_BEGIN: Final = (
+    rf"(?:({'|'.join(_FIELDS)})[ \t]*+:(?:[ \t]++|\r?\n[ \t]++)*+([^\n]*+(?:\n[ \t][^\n]*+)*+)|\r?\n)"
+).encode()
+_FIELD: Final = re.compile(rb"\n" + _BEGIN, re.IGNORECASE)
+_FIRST: Final = re.compile(_BEGIN, re.IGNORECASE)
 
 
 class Field(NamedTuple):
@@ -37,54 +50,51 @@ Headers = Mapping[str, Field]
 """Fields by their name in small letters; of several with one name the topmost."""
 
 
-def head_text(message: bytes) -> str:
-    """The head of a message as text of the same length, each field on one line; what is too long is cut."""
-    head = message[:HEAD_AT_MOST]
-    ends = [at + 1 for mark in _ENDS if (at := head.find(mark)) >= 0]
-    if ends:
-        head = head[: min(ends)]
-    text = "" if head.startswith((b"\n", b"\r\n")) else head.decode("latin-1")
-    for fold, blank in _FOLDS:
-        if fold in text:
-            text = text.replace(fold, blank)
-    return text
+def blanked(value: bytes) -> str:
+    """A value that may be folded as text of the same length."""
+    return value.decode("latin-1").replace("\r", " ").replace("\n", " ")
 
 
-def fields(text: str) -> Iterator[tuple[str, int, int]]:
-    """Name as written, and start and end of the value, of each field of ``head_text``; the topmost first."""
-    at = count = 0
-    for line in text.split("\n"):
-        colon = line.find(":")
-        if colon > 0 and (name := _name(line[:colon])):
-            count += 1
-            if count > FIELDS_AT_MOST:
-                return
-            yield name, at + colon + 1, at + len(line)
-        at += len(line) + 1
+def chosen_fields(message: bytes) -> Iterator[tuple[str, bytes, int]]:
+    """Name in small letters, value without outer blanks and its start, of each field that a trace looks at, in order.
 
-
-def _name(written: str) -> str:
-    """A field's name; "" where this is none."""
-    name = written.rstrip(" \t")
-    # RFC 5322 §3.6.8: a name is printable and has neither colon nor blank.
-    if name.isascii() and name.isprintable() and " " not in name and len(name) <= _NAME_AT_MOST:
-        return name
-    return ""
-
-
-def stripped(text: str, start: int, end: int) -> Span:
-    """The span without blanks (and line ends) at its ends."""
-    while start < end and text[start] in " \t\r\n":
-        start += 1
-    while end > start and text[end - 1] in " \t\r\n":
-        end -= 1
-    return Span(start, end)
+    One expression finds them and the end of the head: a head of today is 10 kB and has a hundred lines nobody wants.
+    """
+    first = _FIRST.match(message, 0, HEAD_AT_MOST)
+    rest = _FIELD.finditer(message, first.end() if first is not None else 0, HEAD_AT_MOST)
+    for found in rest if first is None else chain((first,), rest):
+        name, value = found.groups()
+        if name is None:
+            return
+        known = CHOSEN.get(name)
+        yield CHOSEN[name.lower()] if known is None else known, value.rstrip(OUTER), found.start(2)
 
 
 def header_fields(message: bytes) -> tuple[tuple[str, bytes], ...]:
     """Name (as written) and unfolded value of each field of the head, the topmost first."""
-    found = []
-    for name, start, end in fields(head_text(message)):
-        lines = message[start:end].split(b"\n")
-        found.append((name, b"".join(line.removesuffix(b"\r") for line in lines).strip()))
-    return tuple(found)
+    fields: list[tuple[str, list[bytes]]] = []
+    running = False
+    for line in message[:HEAD_AT_MOST].split(b"\n"):
+        line = line.removesuffix(b"\r")
+        if not line:
+            break
+        if line[:1] in _BLANKS:
+            if running:
+                fields[-1][1].append(line)
+            continue
+        name, value = _cut(line)
+        running = bool(name) and len(fields) < FIELDS_AT_MOST
+        if running:
+            fields.append((name, [value]))
+    # RFC 5322 §2.2.3: unfolding takes the line ends away and leaves the blanks.
+    return tuple((name, b"".join(lines).strip()) for name, lines in fields)
+
+
+def _cut(line: bytes) -> tuple[str, bytes]:
+    """Name and value of a line that begins a field; the name "" where it is none."""
+    name, colon, _ = line[: _NAME_AT_MOST + 1].partition(b":")
+    name = name.rstrip(_BLANKS)
+    # RFC 5322 §3.6.8: a name is printable and has neither colon nor blank.
+    if not colon or not name or not name.isascii() or any(byte <= 32 or byte == 127 for byte in name):
+        return "", b""
+    return name.decode("ascii"), line.partition(b":")[2]

@@ -70,7 +70,7 @@ class Hop(NamedTuple):
         auth: what says that the client had logged in: a user, a mechanism or the protocol (``ESMTPSA``).
         date: when, aware; None where there is no readable date.
         family: whose wording it is, an id of ``families`` ("" where it is nobody's we know).
-        software, version: of the writer, as far as the line tells.
+        software, version: of the writer, as far as the line tells; config: of its configuration (``3.7W``: CF's).
         raw: the bytes of the value, as they stand in the message.
         span: where ``raw`` stands.
     """
@@ -88,6 +88,7 @@ class Hop(NamedTuple):
     family: str = ""
     software: str = ""
     version: str = ""
+    config: str = ""
     raw: bytes = b""
     span: Span = Span(0, 0)
 
