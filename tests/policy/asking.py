@@ -13,7 +13,7 @@ from fumidai.policy.access import AccessMap, Kind, RightSide, access_key
 from fumidai.policy.case import FALSE_NAME
 from fumidai.policy.hosts_access import HostsTables
 from fumidai.policy.hosts_file import read_hosts
-from fumidai.policy.model import OnFailure, Policy, policy_for_domains
+from fumidai.policy.model import HeloCheck, OnFailure, Policy, policy_for_domains
 from fumidai.policy.read import read_policy
 from fumidai.policy.request import UNKNOWN, Fact, Request
 from fumidai.smtp.forms import ALL, Form
@@ -122,11 +122,18 @@ POLICIES = st.builds(
     client_rules=CLIENT_RULES,
     access=TABLES.map(AccessMap),
     routing=st.sampled_from([ALL, frozenset(), frozenset({Form.PERCENT})]),
-    refuse_listed=st.sampled_from([(), ("bl.test",), ("bl.test", "two.test")]),
+    refuse_listed=st.sampled_from([(), (), ("bl.test",), ("bl.test", "two.test")]),
     on_failure=st.sampled_from(OnFailure),
-    sender_must_resolve=st.booleans(),
+    sender_must_resolve=st.sampled_from([False, False, True]),
+    refuse_helo=st.one_of(
+        st.sampled_from([frozenset[HeloCheck](), frozenset({HeloCheck.UNRESOLVABLE})]),
+        st.frozensets(st.sampled_from(HeloCheck)),
+    ),
 )
-KNOWN_REQUESTS = st.builds(Request, CLIENTS, NAMES, st.just("pc"), st.booleans(), USERS, SENDERS, RECIPIENTS)
+HELOS = st.sampled_from(
+    [None, "pc", "mx.evil.test", "x.test", "y.test", "A.com", "[192.0.2.1]", "127.0.0.1", "[198.51.100.1]", "a b"]
+)
+KNOWN_REQUESTS = st.builds(Request, CLIENTS, NAMES, HELOS, st.booleans(), USERS, SENDERS, RECIPIENTS)
 
 
 def _sometimes_unknown(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -137,7 +144,7 @@ REQUESTS = st.builds(
     Request,
     _sometimes_unknown(CLIENTS),
     _sometimes_unknown(NAMES),
-    _sometimes_unknown(st.sampled_from([None, "pc"])),
+    _sometimes_unknown(HELOS),
     _sometimes_unknown(st.booleans()),
     _sometimes_unknown(USERS),
     _sometimes_unknown(SENDERS),

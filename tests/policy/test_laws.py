@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -14,7 +15,7 @@ from fumidai.policy.access import REFUSING, AccessMap, Kind, RightSide
 from fumidai.policy.case import make_case
 from fumidai.policy.decide import decide
 from fumidai.policy.hosts_access import HostsRule, HostsTables
-from fumidai.policy.model import OnFailure, Policy, is_foreign
+from fumidai.policy.model import HeloCheck, OnFailure, Policy, is_foreign
 from fumidai.policy.needs import Stage, needs
 from fumidai.policy.request import UNKNOWN, Action, Fact, FactKind, Need, Request, Unknown
 from fumidai.policy.rules import Rule
@@ -25,6 +26,7 @@ from tests.policy.asking import (
     ACCESS_KEYS,
     DENYING_RULES,
     FACT,
+    HELOS,
     KNOWN_REQUESTS,
     POLICIES,
     REQUESTS,
@@ -39,7 +41,13 @@ PERMITTING = {
     Rule.ACCESS_CONNECT_RELAY,
     Rule.ACCESS_TO_RELAY,
 }
-MISSING = {Rule.HOSTS_NAME_MISSING, Rule.CLIENT_NAME_MISSING, Rule.BLOCKLIST_MISSING, Rule.SENDER_DOMAIN_MISSING}
+MISSING = {
+    Rule.HOSTS_NAME_MISSING,
+    Rule.CLIENT_NAME_MISSING,
+    Rule.BLOCKLIST_MISSING,
+    Rule.SENDER_DOMAIN_MISSING,
+    Rule.HELO_MISSING,
+}
 
 
 def known_facts(policy: Policy, request: Request, data: st.DataObject) -> dict[Need, Fact]:
@@ -96,6 +104,8 @@ def test_more_blocklists_and_more_readings_never_accept_more(
     for stricter in (
         replace(policy, refuse_listed=(*policy.refuse_listed, "more.test")),
         replace(policy, sender_must_resolve=True),
+        replace(policy, refuse_helo=frozenset(HeloCheck)),
+        replace(policy, refuse_helo=policy.refuse_helo | {HeloCheck.OURS}),
         replace(policy, on_failure=OnFailure.DEFER),
         replace(policy, routing=ALL),
     ):
@@ -168,8 +178,21 @@ def test_needs_grow_with_what_is_known_and_are_named_once(policy: Policy, reques
 
 
 @given(POLICIES, KNOWN_REQUESTS, st.one_of(st.just(UNKNOWN), st.none(), st.text(max_size=5)), st.booleans())
-def test_a_claim_never_matters(policy: Policy, request: Request, helo: str | None | Unknown, tls: bool) -> None:
-    assert decide(policy, request) == decide(policy, replace(request, helo=helo, tls=tls))
+def test_a_claim_never_helps(policy: Policy, request: Request, helo: str | None | Unknown, tls: bool) -> None:
+    without = replace(policy, refuse_helo=frozenset())
+    claiming = replace(request, helo=helo, tls=tls)
+    assert decide(without, request) == decide(without, claiming)
+    if decide(policy, claiming).action is Action.PERMIT:
+        assert decide(without, request).action is Action.PERMIT
+
+
+@given(POLICIES, REQUESTS, HELOS | st.text(max_size=5), st.data())
+def test_who_may_send_anywhere_may_call_himself_what_he_likes(
+    policy: Policy, request: Request, helo: str | None, data: st.DataObject
+) -> None:
+    facts = known_facts(policy, request, data)
+    if make_case(policy, request, facts).right() is not None:
+        assert decide(policy, request, facts) == decide(policy, replace(request, helo=helo), facts)
 
 
 @pytest.mark.slow
@@ -180,11 +203,17 @@ def test_the_strategies_reach_every_rule() -> None:
     @settings(max_examples=6000, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
     @given(POLICIES, REQUESTS, st.one_of(st.none(), FACT))
     def draw(policy: Policy, request: Request, fact: Fact | None) -> None:
-        if len(reached) < len(Rule):
-            reached.add(_rule(policy, request, fact))
+        if len(reached) == len(Rule):
+            raise _Enough
+        reached.add(_rule(policy, request, fact))
 
-    draw()
+    with suppress(_Enough):
+        draw()
     assert reached == set(Rule)
+
+
+class _Enough(Exception):
+    """Every rule has been reached."""
 
 
 def _rule(policy: Policy, request: Request, fact: Fact | None) -> Rule:

@@ -62,7 +62,7 @@ def test_every_key_and_right_hand_side_stands_there(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_are_read_without_a_warning(page: str) -> None:
     examples = re.findall(r"```toml\n(.*?)```", PAGES[page], re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     policy, warnings = read_policy("\n".join(examples), page)
     assert not warnings
     assert policy.receive_for == ("a.com", ".lab.a.com")

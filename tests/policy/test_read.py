@@ -187,6 +187,8 @@ def test_the_error_of_the_screens() -> None:
         ('[policy.relay]\nauthenticated = ["a", " "]', "f:2: policy.relay.authenticated", "can't be empty", '"*"'),
         # Routing.
         ('[policy]\nrouting = ["percnt"]', "f:2: policy.routing", 'the form "percnt"', 'Did you mean "percent"?'),
+        ('[policy]\nrefuse_helo = ["our"]', "f:2: policy.refuse_helo", 'the fault "our"', 'Did you mean "ours"?'),
+        ('[policy]\nrefuse_helo = ["zz"]', "f:2: policy.refuse_helo", 'the fault "zz"', "Known here: malformed, "),
         ('[policy]\nrouting = ["zzzzz"]', "f:2: policy.routing", 'the form "zzzzz"', "Known here: percent, bang"),
         # The access table.
         ('[access]\n"Conect:a.com" = "OK"', 'f:2: access."Conect:a.com"', 'the tag "Conect"', 'mean "Connect:"?'),

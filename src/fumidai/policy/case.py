@@ -146,6 +146,11 @@ def listed_need(zone: str, client: Address) -> Need:
     return Need(FactKind.DNSBL, f"{zone} {client}")
 
 
+def helo_need(name: str) -> Need:
+    """Whether a name in HELO exists (an address or an MX); a fact's value is "" if it does not."""
+    return Need(FactKind.HELO_NAME, name)
+
+
 def sender_need(domain: str) -> Need:
     """Whether a sender's domain exists for mail; a fact's value is "" if it does not."""
     return Need(FactKind.SENDER_DOMAIN, domain)

@@ -9,12 +9,13 @@ Pure, total and silent about everything that it wasn't asked. In this order:
     3  every reading of the recipient must be permitted to this client: it is ours, or the access table relays to
        it for everyone, or the client may send anywhere (relay network, authenticated user, Connect: … RELAY).
        No match means refuse.
-    4  what is permitted so far may still be refused or put off by look-ups: blocklists, the sender's domain.
+    4  what is permitted so far may still be refused or put off, save for those who may send anywhere: by the name
+       in HELO, by blocklists, by the sender's domain.
 
 A part of the request that is unknown never permits: the answer is a permission only if it would be one whatever
 the part turned out to be. The exceptions are the look-ups of step 4, where ``on_failure = "ignore"`` says so.
 
-Limits: HELO and TLS are in a request for rules that later rooms add; no rule of today asks them.
+Limits: TLS is in a request for rules that later rooms add; no rule of today asks it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from fumidai.policy.case import (
     shown,
 )
 from fumidai.policy.domains import match
+from fumidai.policy.helo import helo_objection, helo_unresolved
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
 from fumidai.policy.rules import Rule, by_rule
@@ -197,10 +199,12 @@ def _objection(case: Case) -> Decision | None:
         return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
     if access.refuses_sender and _is_unclear(case):
         return by_rule(Rule.UNKNOWN_SENDER)
-    if not (case.policy.sender_must_resolve or case.policy.refuse_listed) or case.right() is not None:
+    policy = case.policy
+    if not (policy.sender_must_resolve or policy.refuse_listed or policy.refuse_helo) or case.right() is not None:
         return None
     # What needs no look-up first: then ``needs`` can leave the others out.
-    return _sender_form(case) or next(_listings(case), None) or _sender_domain(case)
+    without = _sender_form(case) or helo_objection(case)
+    return without or next(_listings(case), None) or _sender_domain(case) or helo_unresolved(case)
 
 
 def _is_unclear(case: Case) -> bool:

@@ -25,10 +25,19 @@ Network = IPv4Network | IPv6Network
 
 
 class OnFailure(StrEnum):
-    """What follows from a blocklist or sender-domain look-up that failed."""
+    """What follows from a look-up of a blocklist, a sender's domain or a HELO name that failed."""
 
     DEFER = "defer"
     IGNORE = "ignore"
+
+
+class HeloCheck(StrEnum):
+    """What in HELO or EHLO a stranger may be refused for (``helo`` says what each means)."""
+
+    MALFORMED = "malformed"
+    UNQUALIFIED = "unqualified"
+    OURS = "ours"
+    UNRESOLVABLE = "unresolvable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Policy:
         refuse_listed: DNS blocklists whose entries are refused.
         on_failure: what a failed blocklist or sender-domain look-up means.
         sender_must_resolve: refuse senders whose domain does not exist.
+        refuse_helo: what in HELO or EHLO strangers are refused for.
         sections: other tables of the file, as they stand.
         own: ``receive_for`` as a set.
         asks: look-ups that could ever matter.
@@ -83,6 +93,7 @@ class Policy:
     refuse_listed: tuple[str, ...] = ()
     on_failure: OnFailure = OnFailure.DEFER
     sender_must_resolve: bool = False
+    refuse_helo: frozenset[HeloCheck] = frozenset()
     sections: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     own: frozenset[str] = field(init=False, compare=False, repr=False)
     asks: frozenset[FactKind] = field(init=False, compare=False, repr=False)
@@ -100,6 +111,8 @@ class Policy:
             yield FactKind.DNSBL
         if self.sender_must_resolve:
             yield FactKind.SENDER_DOMAIN
+        if HeloCheck.UNRESOLVABLE in self.refuse_helo:
+            yield FactKind.HELO_NAME
 
 
 def policy_for_domains(domains: Iterable[str]) -> Policy:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from fumidai.policy.case import NO_FACTS, Case, listed_need, make_case, name_need, path_of, sender_need
+from fumidai.policy.case import NO_FACTS, Case, helo_need, listed_need, make_case, name_need, path_of, sender_need
 from fumidai.policy.decide import asks_blocklists, decide_case, domain_to_resolve, is_friend
+from fumidai.policy.helo import helo_to_resolve
 from fumidai.policy.model import Policy
 from fumidai.policy.request import Action, FactKind, Need, Request, Unknown
 from fumidai.policy.rules import Rule
@@ -48,8 +49,8 @@ def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
             return ()
         if answer.rule != Rule.HOSTS_NAME_MISSING and _is_friend(case):
             return name if policy.access.relays_name else ()
-    sender = _sender(case) if stage is not Stage.CONNECT else iter(())
-    return tuple(dict.fromkeys((*name, *_listings(case), *sender)))
+    later = () if stage is Stage.CONNECT else (*_sender(case), *_helo(case))
+    return tuple(dict.fromkeys((*name, *_listings(case), *later)))
 
 
 def _name(case: Case) -> Iterator[Need]:
@@ -73,3 +74,9 @@ def _sender(case: Case) -> Iterator[Need]:
     domain = domain_to_resolve(case)
     if domain is not None and case.right() is None:
         yield sender_need(domain)
+
+
+def _helo(case: Case) -> Iterator[Need]:
+    name = helo_to_resolve(case)
+    if name is not None:
+        yield helo_need(name)

@@ -20,7 +20,7 @@ from fumidai.errors import PolicyError
 from fumidai.policy.access import AccessMap
 from fumidai.policy.domains import pattern_key
 from fumidai.policy.lines import Place, key_lines
-from fumidai.policy.model import Host, OnFailure, Policy, is_foreign, related
+from fumidai.policy.model import HeloCheck, Host, OnFailure, Policy, is_foreign, related
 from fumidai.policy.networks import read_networks
 from fumidai.policy.notice import Source, Warning_, nearest
 from fumidai.policy.table import read_access
@@ -163,6 +163,7 @@ def _build(checked: PolicyFile, tables: dict[str, Any], source: Source) -> Polic
         refuse_listed=_zones(checked.blocklists.refuse, source),
         on_failure=_on_failure(checked.blocklists.on_failure, source),
         sender_must_resolve=table.sender_must_resolve,
+        refuse_helo=_helo_checks(table.refuse_helo, source),
         sections=_sections(tables, source),
     )
     _check_postmaster(policy, source)
@@ -273,6 +274,21 @@ def _routing(names: list[str] | None, source: Source) -> frozenset[Form]:
             forms=", ".join(form for form in Form if form not in chosen),
         )
     return chosen
+
+
+def _helo_checks(words: list[str], source: Source) -> frozenset[HeloCheck]:
+    for count, word in enumerate(words):
+        if word not in [check.value for check in HeloCheck]:
+            near = nearest(word, list(HeloCheck))
+            raise source.error(
+                ("policy", "refuse_helo", count),
+                N_('Nobody knows the fault "{entry}" of a HELO.'),
+                mend=N_('Did you mean "{near}"?') if near else N_("Known here: {known}."),
+                entry=word,
+                near=near,
+                known=", ".join(HeloCheck),
+            )
+    return frozenset(map(HeloCheck, words))
 
 
 def _host(fields: dict[str, str], count: int, source: Source) -> Host:

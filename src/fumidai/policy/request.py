@@ -89,6 +89,7 @@ class FactKind(StrEnum):
     CLIENT_NAME = "client-name"
     DNSBL = "dnsbl"
     SENDER_DOMAIN = "sender-domain"
+    HELO_NAME = "helo-name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,18 +35,24 @@ class Rule(StrEnum):
     UNKNOWN_RECIPIENT = "unknown-recipient"
     UNKNOWN_SENDER = "unknown-sender"
     UNKNOWN_CLIENT = "unknown-client"
+    UNKNOWN_HELO = "unknown-helo"
     HOSTS_DENIED = "hosts-denied"
     ACCESS_CONNECT = "access-connect"
     ACCESS_FROM = "access-from"
     ACCESS_TO = "access-to"
     LISTED_CLIENT = "listed-client"
     UNRESOLVABLE_SENDER = "unresolvable-sender"
+    HELO_MALFORMED = "helo-malformed"
+    HELO_UNQUALIFIED = "helo-unqualified"
+    HELO_OURS = "helo-ours"
+    HELO_UNRESOLVABLE = "helo-unresolvable"
     # They defer: a look-up has no answer yet.
     HOSTS_NAME_MISSING = "hosts-name-missing"
     CLIENT_MISSING = "client-missing"
     CLIENT_NAME_MISSING = "client-name-missing"
     BLOCKLIST_MISSING = "blocklist-missing"
     SENDER_DOMAIN_MISSING = "sender-domain-missing"
+    HELO_MISSING = "helo-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,12 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
         N_("nobody knows the sender, and the policy refuses some"), 550, "5.7.1", "Sender unknown"
     ),
     Rule.UNKNOWN_CLIENT: _refuse(N_("nobody knows which client asks"), 550, "5.7.1", "Relaying denied"),
+    Rule.UNKNOWN_HELO: _refuse(
+        N_("nobody knows what the client called itself, and the policy refuses some names"),
+        550,
+        "5.7.1",
+        "HELO unknown",
+    ),
     Rule.HOSTS_DENIED: _refuse(N_("the client rules deny {client} ({place})"), 550, "5.7.1", "Access denied"),
     Rule.ACCESS_CONNECT: _refuse(N_("the access table refuses {client} ({key})"), 550, "5.7.1", "Access denied"),
     Rule.ACCESS_FROM: _refuse(
@@ -115,6 +127,18 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
     ),
     Rule.UNRESOLVABLE_SENDER: _refuse(
         N_("the sender's domain {domain} does not exist"), 550, "5.1.8", "Domain of sender address does not exist"
+    ),
+    Rule.HELO_MALFORMED: _refuse(
+        N_("{client} calls itself {helo}, which is no name of a host"), 550, "5.7.1", "HELO is no host name"
+    ),
+    Rule.HELO_UNQUALIFIED: _refuse(
+        N_("{client} calls itself {helo}, which is not a full name"), 550, "5.7.1", "HELO is no fully-qualified name"
+    ),
+    Rule.HELO_OURS: _refuse(
+        N_("{client} calls itself {helo}, and that is our name"), 550, "5.7.1", "HELO is our name, not yours"
+    ),
+    Rule.HELO_UNRESOLVABLE: _refuse(
+        N_("{client} calls itself {helo}, and there is no such host"), 550, "5.7.1", "HELO name does not exist"
     ),
     Rule.HOSTS_NAME_MISSING: _defer(
         N_("the name of {client} is not known yet, and the client rules ask for it ({place})"),
@@ -137,6 +161,12 @@ VERDICTS: Final[Mapping[Rule, Verdict]] = {
     ),
     Rule.BLOCKLIST_MISSING: _defer(
         N_("the blocklist {zone} has not answered about {client}"), 451, "4.4.3", "Lookup failed, try again later"
+    ),
+    Rule.HELO_MISSING: _defer(
+        N_("whether {helo} exists, as {client} calls itself, could not be looked up"),
+        451,
+        "4.4.3",
+        "HELO name lookup failed, try again later",
     ),
     Rule.SENDER_DOMAIN_MISSING: _defer(
         N_("whether {domain} exists could not be looked up"),

@@ -51,6 +51,7 @@ class PolicyTable(_Table):
     postmaster: str = ""
     routing: list[str] | None = None
     sender_must_resolve: bool = False
+    refuse_helo: list[str] = Field(default_factory=list)
     relay: RelayTable = Field(default_factory=RelayTable)
 
 

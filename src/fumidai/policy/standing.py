@@ -95,7 +95,7 @@ class Standings:
     def _denial(self, client: Address | None, name: Name) -> Decision | None:
         if client is not None:
             return objection(self._rules, End(client, name))
-        return by_rule(Rule.UNKNOWN_CLIENT) if self._rules.denies else None
+        return by_rule(Rule.CLIENT_MISSING) if self._rules.denies else None
 
     def _by_name(self, client: Address | None, name: Name) -> Hit | None:
         if isinstance(name, str):

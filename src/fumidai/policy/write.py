@@ -54,6 +54,8 @@ def _policy_table(policy: Policy) -> Iterator[str]:
         yield f"routing = {_value(sorted(policy.routing))}"
     if policy.sender_must_resolve:
         yield "sender_must_resolve = true"
+    if policy.refuse_helo:
+        yield f"refuse_helo = {_value(sorted(policy.refuse_helo))}"
 
 
 def _host_table(host: Host) -> Iterator[str]:
