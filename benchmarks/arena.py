@@ -6,9 +6,11 @@
               2528   the same on asyncio's own loop
               2600   Haraka: in_host_list and queue/smtp_forward
               2700   Postfix: smtpd_proxy_filter, with the same access table
+                53   a blocklist that the guard asks (``lists``)
 
 Client (smtp-source), smtp-sink and Postfix are the lab's Postfix, Haraka is the lab's too; nothing is installed on the
-machine. The guard has all of its policy on: domains, networks, an access table of 50 keys, a JSON line a decision.
+machine. The guard has all of its policy on: domains, networks, an access table of 50 keys, a blocklist (whose answer is
+remembered after the first message), a JSON line for each recipient and each message.
 
 Limits: needs root and Linux, as the lab does. Loopback has no latency and no loss.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +31,7 @@ from benchmarks.errors import BenchError
 from benchmarks.ground import SERVER, clean_environment, lab
 from benchmarks.processes import named
 from benchmarks.relay import fumidai
-from benchmarks.remote import Remote
+from benchmarks.remote import ROOT, Remote
 from lab.command import run
 from lab.network import pids
 from lab.place import NETNS, Place
@@ -93,6 +96,11 @@ class Arena:
         return Player(
             "smtp-sink alone", SINK_PORT, self._start("smtp-sink", SINK_PORT, *self._inside(SERVER), *words), 20_000
         )
+
+    def start_lists(self) -> None:
+        """The blocklist; before a guard."""
+        words = ("ip", "netns", "exec", self.namespace, sys.executable, "-m", "benchmarks.lists", "127.0.0.1:53")
+        self._start("lists", 53, *words, environment={**clean_environment(self._home), "PYTHONPATH": str(ROOT)})
 
     def start_guard(self, name: str, port: int, messages: int, more: Mapping[str, str] | None = None) -> Player:
         """A guard, with more in its environment."""
@@ -178,7 +186,7 @@ class Arena:
         """Until it listens."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if f":{port} " in run("ip", "netns", "exec", self.namespace, "ss", "-Hltn"):
+            if f":{port} " in run("ip", "netns", "exec", self.namespace, "ss", "-Hltun"):
                 return
             if program is not None and program.poll() is not None:
                 break
@@ -210,6 +218,9 @@ connections = 10000
 connections_per_client = 10000
 user = "root"
 workers = 1
+[blocklists]
+refuse = ["bl.example"]
+resolver = "127.0.0.1"
 [access]
 {access}
 """

@@ -37,6 +37,7 @@ Loads = dict[tuple[str, Way], list[Load]]
 def take(times: int, tell: Tell) -> tuple[Part, dict[str, str]]:
     """Measure everything; the report, and versions of the peers."""
     with arena() as here:
+        here.start_lists()
         sink, ours = here.start_sink(), here.start_guard(GUARD, 2525, 8000)
         plain = here.start_guard(PLAIN, 2528, 4000, {"FUMIDAI_LOOP": "asyncio"})
         haraka, postfix = here.start_haraka(), here.start_postfix()
