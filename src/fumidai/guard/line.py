@@ -63,11 +63,14 @@ class Line(Served):
     )
     # fmt: on
 
+    who: Client
+
     def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
         super().__init__(listener)
         self.duty = duty
         self.post = post = duty.post
         self._loop = post.loop
+        self.shown = ""
         self._holds = 0
         self._due = b""  # answers to a pipelined group go out together (RFC 2920 §3.2)
         self._transaction: Transaction | None = None  # while there is one, the connection may not be closed for a stop
@@ -148,8 +151,9 @@ class Line(Served):
 
     def identify(self, client: Client) -> None:
         """From now on the client is this one: before the greeting, or between transactions."""
+        if not self.shown or client.address is not self.who.address:
+            self.shown = str(client.address)
         self.who = client
-        self.shown = str(client.address)
 
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""

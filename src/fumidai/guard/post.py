@@ -74,7 +74,7 @@ class Post:
         self._seen: tuple[frozenset[str], int] | None = None
         self._announced: tuple[str, ...] = ()
         self._numbers = itertools.count(1)
-        self._mark = secrets.randbelow(62**4)
+        self._mark = _letters(secrets.randbelow(62**4), 4)
         self._second, self._date = -1, ""
 
     def announced(self, *, proxy: bool = False) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ class Post:
 
     def next_id(self) -> str:
         """A session's id: letters and digits, hardly ever twice."""
-        return f"{_letters(self._mark, 4)}{_letters(next(self._numbers), 3)}"
+        return self._mark + _letters(next(self._numbers), 3)
 
 
 class Duty:
