@@ -39,6 +39,7 @@ class Zone:
     Attributes:
         entries: address or first labels → codes; ``texts``: their TXT, as bytes.
         ttl: of an entry; ``least``: of "there is no such name"; ``delay``: seconds before an answer.
+        tells_why: False: whoever asks for a TXT gets no answer.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Zone:
     ttl: int = 300
     least: int = 300
     delay: float = 0.0
+    tells_why: bool = True
     asked: Counter[str] = field(default_factory=Counter)
 
     def serve_only(self, *codes: str) -> None:
@@ -126,7 +128,7 @@ def _answer(query: dns.message.Message, name: str, zone: Zone | None) -> dns.mes
         response.set_rcode(dns.rcode.NXDOMAIN)
         return response
     zone.asked[f"{name} {kind}"] += 1
-    if zone.way is Way.SILENCE:
+    if zone.way is Way.SILENCE or (kind == "TXT" and not zone.tells_why):
         return None
     if zone.way is Way.SERVFAIL:
         response.set_rcode(dns.rcode.SERVFAIL)

@@ -71,6 +71,15 @@ async def test_a_listing_comes_with_codes_and_the_lists_own_words() -> None:
         assert zone.questions(GOOD, "TXT") == 0
 
 
+async def test_a_listing_whose_reason_does_not_come_is_one() -> None:
+    zone = good_list("bl.test", BAD)
+    zone.tells_why = False
+    with asking(zone, pace=Pace(check_every=3600, fresh=3600, reason=0.2)) as asked:
+        answer = await asked.blocklist.ask(BAD)
+        assert (answer.kind, answer.reason) == (Kind.LISTED, "")
+        assert zone.questions(BAD, "TXT") == 1
+
+
 async def test_only_wanted_codes_count() -> None:
     with asking(good_list("bl.test", BAD, codes=("127.0.0.10",)), wanted=read_codes(["127.0.0.[2..9]"])) as asked:
         assert await asked.kinds(BAD) == ["clean"]
@@ -268,6 +277,22 @@ async def test_it_is_looked_after_in_the_background_and_believed_again() -> None
             await eventually(lambda: asked.blocklist.health(Takes.IPV4) is Health.SOUND)
             assert await asked.kinds(BAD, GOOD) == ["listed", "clean"]
         finally:
+            asked.blocklist.close()
+
+
+async def test_after_failures_the_background_rests_and_looks_again() -> None:
+    zone = good_list("bl.test")
+    with asking(zone, pace=Pace(check_every=3600, fresh=3600, retry=0.3, failures=2)) as asked:
+        asked.blocklist.start()
+        try:
+            assert await asked.kinds(GOOD) == ["clean"]
+            zone.way = Way.SERVFAIL
+            assert await asked.kinds("203.0.113.11", "203.0.113.12") == ["failed", "unsound"]
+            await eventually(lambda: zone.questions("127.0.0.1") >= 2)
+            zone.way = Way.PLAIN
+            await eventually(lambda: asked.blocklist.health(Takes.IPV4) is Health.SOUND)
+        finally:
+            asked.blocklist.rest()
             asked.blocklist.close()
 
 
