@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -68,6 +71,40 @@ def test_json_holds_to_its_schema(form: str, tmp_path: Path) -> None:
     data = (tmp_path / "box").read_bytes()
     start, end = messages[2]["hops"][0]["spans"]["by"]
     assert data[start:end] == b"mx.example.net"
+
+
+LOG = Path(__file__).parent.parent / "logs" / "mail.log"
+
+
+@pytest.mark.parametrize("pack", ["", "gz", "xz", "bz2"])
+def test_the_log_of_the_relay(pack: str, tmp_path: Path) -> None:
+    """The queue id of its line leads to who handed the message in."""
+    log = LOG
+    if pack:
+        module = {"gz": gzip, "xz": lzma, "bz2": bz2}[pack]
+        log = tmp_path / f"mail.log.{pack}"
+        log.write_bytes(module.compress(LOG.read_bytes()))
+    text = " ".join(run(PAGE, "--log", log).stdout.decode().split())
+    assert "The log of ns.a.co.jp knows more of SAA13665: it came from 216.76.216.45." in text
+    document = json.loads(run(PAGE, "--log", log, "--format", "json").stdout)
+    jsonschema.validate(document, published_trace_schema())
+    logged = [hop["log"] for hop in document["messages"][0]["hops"]]
+    assert logged[3]["ip"] == "216.76.216.45"
+    assert [one["to"] for one in logged[3]["deliveries"]] == ["a@pimpdaddy.com", "b@pimpdaddy.com"]
+
+
+def test_a_login_behind_a_queue_id() -> None:
+    message = spam().replace(b"(8.9.3/8.9.3) with SMTP id KAA00042", b"(Postfix) with ESMTPA id 477C4AB")
+    text = " ".join(run("-", "--log", LOG, data=message).stdout.decode().split())
+    assert "The log of relay.a.test knows more of 477C4AB: 203.0.113.7 logged in there as bob@a.com." in text
+
+
+@pytest.mark.parametrize("name", ["nothing.log", "broken.gz", "."])
+def test_a_log_that_can_not_be_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.gz").write_bytes(gzip.compress(LOG.read_bytes())[:-20])
+    done = run(PAGE, "--log", tmp_path / name)
+    assert (done.returncode, b"Traceback" in done.stderr) == (64, False)
+    assert b"can't be read" in done.stderr
 
 
 def test_from_standard_input() -> None:

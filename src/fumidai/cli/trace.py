@@ -30,6 +30,13 @@ _HELP = N_(
 )
 @option("--policy", text=N_("Believe the hosts of this policy file (default: ./fumidai.toml)."), metavar="FILE")
 @option("--relay-address", text=N_("The relay's address, where the report masks it."), metavar="ADDR")
+@option(
+    "--log",
+    "logs",
+    text=N_("A mail log that knows the queue ids in the lines (also .gz); journal: this machine's. Repeatable."),
+    multiple=True,
+    metavar="FILE",
+)
 @option("--jobs", text=N_("Processes that read (default: one for each core)."), type=click.IntRange(1, 256))
 @option("--format", "format_", text=N_("Format of what is printed."), type=click.Choice(("text", "json", "jsonl")))
 @option("-v", "--verbose", text=N_("Show the Received lines as they stand."), count=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
 from fumidai.trace.crew import trace_all
 from fumidai.trace.letter import Trouble, Why
+from fumidai.trace.logs import look_up
 from fumidai.trace.work import Question, Traced
 
 EX_NOINPUT: Final = 66
@@ -51,7 +52,7 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
     question = Question(_ours(given["ours"], load_policy(given["policy"]).policy), _address(given["relay_address"]))
     screen = output()
     with tempfile.TemporaryDirectory(prefix="fumidai-trace-") as spool:
-        if given["format_"] == "jsonl":
+        if given["format_"] == "jsonl" and not given["logs"]:
             done = trace_all(paths, question, _line, Path(spool), given["jobs"])
             count = _print_lines((one for some in done for one in some.results), screen)
         else:
@@ -105,20 +106,56 @@ def _print_lines(found: Iterator[str | Trouble], screen: Screen) -> _Count:
 
 def _print_messages(found: Iterator[Message | Trouble], screen: Screen, given: Mapping[str, Any]) -> _Count:
     count = _Count()
+    form = given["format_"] or "text"
     kept: list[Message] = []
+    for one in _told(found, count):
+        # What is printed as a whole, or joined with a log, has to be kept.
+        if form == "json" or given["logs"]:
+            kept.append(one)
+        else:
+            _print_message(one, screen, given, count)
+    if given["logs"]:
+        kept = _joined(kept, given["logs"])
+    if form == "json":
+        count.messages = len(kept)
+        screen.write(render_trace_json(kept, count.told))
+    else:
+        for one in kept:
+            _print_message(one, screen, given, count)
+    return count
+
+
+def _told(found: Iterator[Message | Trouble], count: _Count) -> Iterator[Message]:
+    """The messages; troubles are told at once."""
     for one in found:
         if isinstance(one, Trouble):
             count.tell(one)
-            continue
-        if given["format_"] == "json":
-            kept.append(one)
         else:
-            between = "\n" if count.messages and not given["quiet"] else ""
-            screen.write(between + _text(one, screen, given))
-        count.messages += 1
-    if given["format_"] == "json":
-        screen.write(render_trace_json(kept, count.told))
-    return count
+            yield one
+
+
+def _print_message(message: Message, screen: Screen, given: Mapping[str, Any], count: _Count) -> None:
+    if given["format_"] == "jsonl":
+        screen.write(render_trace_line(message))
+    else:
+        between = "\n" if count.messages and not given["quiet"] else ""
+        screen.write(between + _text(message, screen, given))
+    count.messages += 1
+
+
+def _joined(messages: Sequence[Message], logs: Sequence[str]) -> list[Message]:
+    """The messages with what the logs tell of their queue ids."""
+    ids = {step.hop.id for message in messages for step in message.trace.hops if step.hop.id}
+    found = look_up(logs, ids)
+    return [
+        replace(
+            message,
+            logged={
+                number: found[step.hop.id] for number, step in enumerate(message.trace.hops) if step.hop.id in found
+            },
+        )
+        for message in messages
+    ]
 
 
 def _text(message: Message, screen: Screen, given: Mapping[str, Any]) -> str:

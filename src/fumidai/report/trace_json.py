@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
 from typing import Any
 
 from fumidai.evidence.finding import Finding
+from fumidai.logs.join import Logged
 from fumidai.received.headers import Headers
 from fumidai.received.hop import Span
 from fumidai.received.read import spans
@@ -40,6 +41,7 @@ class Message:
         file, offset, number, how: where it was found (`trace.letter.Origin`).
         headers: fields of its head; around: what stood around a pasted one.
         place: from a span in the message to one in its source.
+        logged: by the index of a hop, what the log of its host tells of the message.
     """
 
     trace: Trace
@@ -50,6 +52,7 @@ class Message:
     how: str = "message"
     around: Report | None = None
     place: Callable[[Span], Span] = lambda span: span
+    logged: Mapping[int, Logged] = field(default_factory=dict)
 
 
 def message_json(message: Message) -> Json:
@@ -65,7 +68,7 @@ def message_json(message: Message) -> Json:
         "relay": _relay(trace.relay),
         "source": _source(trace.source),
         "border": {"rests_on": trace.border.value, "hop": trace.border_hop},
-        "hops": [_hop(step, message.place) for step in trace.hops],
+        "hops": [_hop(step, message.place, message.logged.get(number)) for number, step in enumerate(trace.hops)],
         "headers": {name: show(text(field.text)) for name, field in message.headers.items()},
         "filed": _filed(message.around),
         "findings": [_finding(finding) for finding in trace.findings],
@@ -138,7 +141,7 @@ def _source(source: Source | None) -> Json | None:
     }
 
 
-def _hop(step: TracedHop, place: Callable[[Span], Span]) -> Json:
+def _hop(step: TracedHop, place: Callable[[Span], Span], logged: Logged | None) -> Json:
     hop = step.hop
     client = hop.client
     return {
@@ -167,6 +170,25 @@ def _hop(step: TracedHop, place: Callable[[Span], Span]) -> Json:
         "span": list(place(hop.span)),
         "spans": {name: list(place(span)) for name, span in spans(hop).items()},
         "raw": show(hop.raw, limit=RAW_LIMIT),
+        "log": None if logged is None else _logged(logged),
+    }
+
+
+def _logged(logged: Logged) -> Json:
+    return {
+        "id": show(logged.id),
+        "family": logged.family,
+        "ip": show(logged.ip),
+        "rdns": show(logged.name),
+        "helo": show(logged.helo),
+        "user": show(logged.user),
+        "local": show(logged.local),
+        "protocol": show(logged.protocol),
+        "envelope_from": None if logged.sender is None else show(logged.sender),
+        "deliveries": [
+            {"to": show(one.to), "relay": show(one.relay), "status": show(one.status)} for one in logged.deliveries
+        ],
+        "lines": [{"number": number, "text": show(line, limit=RAW_LIMIT)} for number, line in logged.lines],
     }
 
 

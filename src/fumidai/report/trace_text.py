@@ -18,10 +18,11 @@ Limits: one message; many are summarised elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fumidai.logs.join import Logged
 from fumidai.received.hop import Kind
 from fumidai.received.trace import Relay, Source, Trace, TracedHop, TraceVerdict
 from fumidai.report.escape import Encodable, always, raw
@@ -99,6 +100,7 @@ def _body(message: Message, page: _Page) -> Iterator[Line]:
     if page.verbose:
         yield Line()
         yield from _raw_lines(trace, page)
+        yield from _log_lines(message.logged, page)
     yield Line()
 
 
@@ -186,6 +188,8 @@ def _remarks(message: Message, voice: Voice) -> Iterator[str]:
     if trace.source is not None and trace.verdict is not TraceVerdict.DIRECT:
         seen = N_("Source: {source} (what the relay saw).") if trace.relay else N_("Source: {source}.")
         yield voice.say(seen, source=_called(trace.source))
+    for number, logged in message.logged.items():
+        yield _handed_in(trace.hops[number].hop.by, logged, voice)
     for finding in worst_first(trace.findings):
         if finding.id not in _SAID:
             yield finding_sentence(finding, voice)
@@ -199,10 +203,31 @@ def _remarks(message: Message, voice: Voice) -> Iterator[str]:
         yield voice.say(N_("The evidence was filed {date}."), date=raw(message.around.filed_text))
 
 
+def _handed_in(by: str, logged: Logged, voice: Voice) -> str:
+    """Who handed the message in, by the log of that host."""
+    client = logged.ip or logged.name
+    texts = (
+        N_("The log of {host} knows more of {id}: {client} logged in there as {user}."),
+        N_("The log of {host} knows more of {id}: it came from {client}."),
+        N_("The log of {host} knows more of {id}: it was handed in on that machine by {local}."),
+        N_("The log of {host} has {id}, but tells no client."),
+    )
+    known = {"client": client, "user": logged.user, "local": "" if client else logged.local}
+    said = {name: value for name, value in known.items() if value}
+    return voice.best(texts, {"host": raw(by or "?"), "id": raw(logged.id), **said})
+
+
 def _raw_lines(trace: Trace, page: _Page) -> Iterator[Line]:
     for number, step in enumerate(trace.hops, 1):
         text = " ".join(step.hop.raw.decode("utf-8", "surrogateescape").split())
         yield from plain(wrap(page.voice.show(text), page.width, first=f"{number:>3}  ", rest="     "))
+
+
+def _log_lines(logged: Mapping[int, Logged], page: _Page) -> Iterator[Line]:
+    for one in logged.values():
+        yield Line()
+        for number, text in one.lines:
+            yield from plain(wrap(page.voice.show(text), page.width, first=f"{number:>6}  ", rest="        "))
 
 
 def _last_line(message: Message, page: _Page) -> Line:
