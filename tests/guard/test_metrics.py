@@ -90,6 +90,8 @@ def test_what_grows_outlives_a_worker_and_what_stands_does_not() -> None:
     counts.show(("open",), lambda: 7)
     kept = counters_of(counts.numbers())
     assert ("open",) not in kept
+    healths = ({("listing-health", "z"): number} for number in (1, 0, 1))
+    assert summed(healths) == {("listing-health", "z"): 0}, "one process that can't believe it is enough"
     assert summed((kept, counts.numbers()))[("messages", "delivered")] == 2
     assert summed((kept, counts.numbers()))[("answers-sum", "message")] == pytest.approx(0.2)
 

@@ -24,6 +24,8 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 _BUCKETS: Final = (*map(str, range(len(BOUNDS) + 1)),)
 _MOST: Final = 2000
 _OTHER: Final = "other"
+#: 1 or 0: together they are 1 where all are.
+_YES_OR_NO: Final = frozenset({"listing-health"})
 
 
 class Counts:
@@ -89,5 +91,8 @@ def summed(parts: Iterable[Numbers]) -> dict[Key, float]:
     total: dict[Key, float] = {}
     for part in parts:
         for key, number in part.items():
-            total[key] = total.get(key, 0) + number
+            if key[0] in _YES_OR_NO:
+                total[key] = min(total.get(key, 1), number)
+            else:
+                total[key] = total.get(key, 0) + number
     return total
