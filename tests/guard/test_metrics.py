@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from fumidai.guard.counts import BOUNDS, Counts, summed
+from fumidai.guard.counts import BOUNDS, Counts, Numbers, summed
 from fumidai.guard.metrics import LONGEST, PageReader, counters_of, exposition
 from fumidai.report.exposition import Family, Spread, family_text, histogram_text
 from tests.guard.commanded import commanding, free_port, page
@@ -90,7 +90,7 @@ def test_what_grows_outlives_a_worker_and_what_stands_does_not() -> None:
     counts.show(("open",), lambda: 7)
     kept = counters_of(counts.numbers())
     assert ("open",) not in kept
-    healths = ({("listing-health", "z"): number} for number in (1, 0, 1))
+    healths: list[Numbers] = [{("listing-health", "z"): number} for number in (1, 0, 1)]
     assert summed(healths) == {("listing-health", "z"): 0}, "one process that can't believe it is enough"
     assert summed((kept, counts.numbers()))[("messages", "delivered")] == 2
     assert summed((kept, counts.numbers()))[("answers-sum", "message")] == pytest.approx(0.2)
