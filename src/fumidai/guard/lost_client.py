@@ -69,6 +69,7 @@ class _Self:
 
     names: set[str] = field(default_factory=set)
     lost: bool = False
+    last: str | None = None  # name that was judged last: it comes again with every message of a session
 
 
 class LostClients:
@@ -90,6 +91,7 @@ class LostClients:
         self._looked = float("-inf")
         self._kinds: dict[IpAddress, Veil | None] = {}
         self._selves: dict[IpAddress, _Self] = {}
+        self._swept: dict[IpAddress, bool] = {}
         self._told: OrderedDict[IpAddress, float] = OrderedDict()
         self._others = False
         self.declare(Policy(), (), ())
@@ -108,6 +110,9 @@ class LostClients:
         self._domains = tuple(f".{domain.removeprefix('.')}" for domain in policy.receive_for)
         self._names = _LOCAL_NAMES | {domain_key(name) for name in (*names, *hosts)}
         self._kinds.clear()
+        self._swept.clear()
+        for seen in self._selves.values():
+            seen.last = None
 
     def meet(self, address: IpAddress, helo: str | None, now: float) -> Veil | None:
         """What hides the client that came from this address and calls itself so; None: it is the client's own."""
@@ -116,7 +121,14 @@ class LostClients:
             self._others = True
         if kind is not Veil.SELF:
             return kind
-        return Veil.SELF if self._is_lost(address, helo) or self._is_swept_in(address) else None
+        if self._is_lost(address, helo):
+            return Veil.SELF
+        swept = self._swept.get(address)
+        if swept is None:
+            if len(self._swept) >= _MOST:
+                self._swept.clear()
+            swept = self._swept[address] = self._is_swept_in(address)
+        return Veil.SELF if swept else None
 
     def is_news(self, address: IpAddress, veil: Veil, now: float) -> bool:
         """True if the log should say it (once an hour for each address).
@@ -153,10 +165,13 @@ class LostClients:
         return Veil.GATEWAY if address in self._gateways else None
 
     def _is_lost(self, address: IpAddress, helo: str | None) -> bool:
-        seen = self._selves.setdefault(address, _Self())
+        seen = self._selves.get(address)
+        if seen is None:
+            seen = self._selves[address] = _Self()
         if not seen.lost:
-            if helo is not None and not self._is_ours(helo, address):
+            if helo is not None and helo != seen.last and not self._is_ours(helo, address):
                 seen.names.add(domain_key(helo))
+            seen.last = helo
             seen.lost = len(seen.names) >= (STRANGERS if self._others else STRANGERS_ALONE)
         return seen.lost
 

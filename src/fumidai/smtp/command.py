@@ -50,6 +50,7 @@ class Verb(StrEnum):
     UNKNOWN = ""
 
 
+_MAIL, _RCPT = Verb.MAIL, Verb.RCPT
 _WORDS: Final = {verb.value.encode(): verb for verb in Verb if verb.isalpha()}
 
 
@@ -150,6 +151,7 @@ _CHUNK: Final = re.compile(rb"([0-9]{1,20})(?:[ \t]+(LAST))?\Z", re.IGNORECASE)
 
 # RFC 5321 §4.1.2 in its usual form, without anything quoted in the path.
 _USUAL: Final = re.compile(rb'(?:MAIL FROM:|(RCPT TO:))(<[^"\\<> \t\r\n]*>)((?: [^\r\n]*[^ \t\r\n])?)', re.IGNORECASE)
+_PLAIN: Final = re.compile(rb'(?:(MAIL FROM:)|RCPT TO:)(<[^"\\<> \t\r\n\0]*>)\r\n', re.IGNORECASE)
 #: Commands that are no more than their word.
 _WORDS_ALONE: Final = {word: verb for word, verb in _WORDS.items() if verb not in _INTRODUCTION}
 
@@ -157,6 +159,15 @@ _WORDS_ALONE: Final = {word: verb for word, verb in _WORDS.items() if verb not i
 def recognise(line: bytes) -> Verb:
     """The verb that a line (of several, the first) begins with."""
     return _split(line)[0]
+
+
+def plain_path(line: bytes) -> tuple[Verb, bytes] | None:
+    """Verb and path of a MAIL or RCPT in its usual form, without parameters, its end included; None for all others.
+
+    What ``parse_command`` reads of it is the same; most commands are these.
+    """
+    found = _PLAIN.fullmatch(line)
+    return None if found is None else (_MAIL if found[1] else _RCPT, found[2])
 
 
 def parse_command(line: bytes) -> Command:

@@ -34,13 +34,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fumidai.errors import FumidaiError
-from fumidai.smtp.command import Command, Fault, Verb, parse_chunk, parse_command
+from fumidai.smtp.command import NO_PARAMETERS, Command, Fault, Verb, parse_chunk, parse_command, plain_path
 from fumidai.smtp.data import END, ChunkReader, DataReader, Oddity
 from fumidai.smtp.objections import objection
 from fumidai.smtp.refusals import BLAMELESS, OTHER_PROTOCOLS, Refusal
 from fumidai.smtp.reply import write_reply
 from fumidai.smtp.server_chunks import ChunkIntake, Verdict
 from fumidai.smtp.server_events import (
+    DATA_BEGIN,
     ChunkBegin,
     ChunkEnd,
     Close,
@@ -105,8 +106,9 @@ ServerState = State
 
 _STARTTLS = frozenset({"STARTTLS"})
 # Looking a member up in its enumeration costs as much as a call; these are asked for at each line.
-_DATA, _CLOSED = State.DATA, State.CLOSED
+_GREETED, _NAMED, _DATA, _CLOSED = State.GREETED, State.RCPT, State.DATA, State.CLOSED
 _LINES = frozenset({State.READY, State.GREETED, State.MAIL, State.RCPT, State.BDAT})
+_TAKES_RCPT = frozenset({State.MAIL, State.RCPT})
 _BODY = frozenset({State.DATA, State.BDAT})
 _IN_TRANSACTION = frozenset({State.MAIL, State.RCPT, State.DATA, State.BDAT})
 _UNKNOWN, _BDAT, _RCPT = Verb.UNKNOWN, Verb.BDAT, Verb.RCPT
@@ -332,10 +334,31 @@ class ServerMachine:
             return True
         if self.state not in _LINES or self._skipped is not None or (self._intake and self._intake.left >= 0):
             return False
-        whole = 0 <= data.find(b"\r\n", 0, self.limits.line) == len(data) - 2
-        if whole:
+        if not 0 <= data.find(b"\r\n", 0, self.limits.line) == len(data) - 2:
+            return False
+        if self._continued or not self._envelope(data):
             self._read(data)
-        return whole
+        return True
+
+    def _envelope(self, line: bytes) -> bool:
+        """Ask at once what three of four commands are: a MAIL, RCPT or DATA in its order and usual form."""
+        state = self.state
+        if state is _NAMED and line == b"DATA\r\n":
+            self._ask(DATA_BEGIN)
+            return True
+        plain = plain_path(line)
+        if plain is None:
+            return False
+        verb, path = plain
+        if verb is _RCPT:
+            fits = state in _TAKES_RCPT and len(self.recipients) < self.limits.recipients
+            if fits:
+                self._ask(Rcpt(path, NO_PARAMETERS, line))
+            return fits
+        if state is _GREETED:
+            self._ask(Mail(path, NO_PARAMETERS, line))
+            return True
+        return False
 
     def _wait(self, data: bytes) -> list[Event]:
         """Keep what comes before the answer."""

@@ -199,9 +199,10 @@ _VERBS: Final[Mapping[type, Verb]] = {
     Continuation: Verb.AUTH,
 }
 _MAIL, _RCPT, _HELLOS = Verb.MAIL, Verb.RCPT, frozenset({Verb.EHLO, Verb.HELO})
+DATA_BEGIN: Final = DataBegin()
 #: Questions that carry nothing.
 _PLAIN: Final[Mapping[Verb, Question]] = {
-    Verb.DATA: DataBegin(),
+    Verb.DATA: DATA_BEGIN,
     Verb.RSET: Reset(),
     Verb.QUIT: Quit(),
     Verb.STARTTLS: StartTls(),
