@@ -122,6 +122,14 @@ async def test_what_is_missing(tmp_path: Path) -> None:
     await ended(await launch(tmp_path, f'{POLICY}backend = "smtp://127.0.0.1:9"\n'), 64, "where to listen")
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--workers", "0"), ("--metrics", "9125"), ("--policy-service", "unix:here")]
+)
+async def test_an_option_that_can_not_be_meant(tmp_path: Path, option: str, value: str) -> None:
+    key = option.removeprefix("--").replace("-", "_")
+    await ended(await launch(tmp_path, text(0, 9), option, value), 64, f"guard.{key}")
+
+
 async def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
     command = await launch(tmp_path, text(0, 9), FUMIDAI_USER="nobody-has-this-name")
     await ended(command, 67, "no user nobody-has-this-name", "useradd")

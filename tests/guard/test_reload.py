@@ -102,6 +102,29 @@ async def test_another_backend_gets_what_begins_now(tmp_path: Path) -> None:
         assert [b"new" in one.message for one in new.taken] == [True]
 
 
+async def test_a_maildir_is_left_only_when_nothing_is_on_its_way_to_it(tmp_path: Path) -> None:
+    port = free_port()
+    folders = [tmp_path / name for name in ("old", "new")]
+    for folder in folders:
+        for part in ("cur", "new", "tmp"):
+            (folder / "u" / part).mkdir(parents=True)
+    texts = [policy(port, 9).replace("smtp://127.0.0.1:9", f"maildir://{folder}/{{local}}") for folder in folders]
+    async with commanding(tmp_path, texts[0]) as command, calling(port) as client, calling(port) as other:
+        for one in (client, other):
+            for line in (b"EHLO c.test", b"MAIL FROM:<s@c.test>", b"RCPT TO:<u@a.test>"):
+                assert await one.say(line) == 250
+            assert await one.say(b"DATA") == 354
+        assert await other.say(b"x: y\r\n\r\nz\r\n.") == 250
+        await reload(command, tmp_path, texts[1])
+        await asyncio.sleep(1.5)  # longer than it takes to see that a backend is no longer needed
+        assert await client.say(b"x: y\r\n\r\nz\r\n.") == 250
+        for line in (b"MAIL FROM:<s@c.test>", b"RCPT TO:<u@a.test>"):
+            assert await client.say(line) == 250
+        assert await client.say(b"DATA") == 354
+        assert await client.say(b"x: y\r\n\r\nz\r\n.") == 250
+        assert [len(list((folder / "u" / "new").iterdir())) for folder in folders] == [2, 1]
+
+
 def memory(pid: int) -> int:
     """Octets of a process that are its own."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()

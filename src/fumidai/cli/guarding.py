@@ -93,7 +93,7 @@ def _files(declared: Declared, settings: GuardSettings) -> tuple[Path, ...]:
 
 def with_options(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy with the options in its ``[guard]``."""
-    given = {key: options[name] for name, key in _KEYS.items() if options.get(name)}
+    given = {key: options[name] for name, key in _KEYS.items() if options.get(name) not in (None, (), "")}
     for key in _LISTS:
         if key in given:
             given[key] = list(given[key])
