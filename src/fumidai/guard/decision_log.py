@@ -91,6 +91,12 @@ class DecisionLog:
                 counts.decided(str(fields["action"]), str(fields["rule"]))
             case "message":
                 counts.ended(str(fields["outcome"]))
+            case "lost-client-address":
+                counts.add(("lost-clients", str(fields["veil"])))
+            case "pause":
+                counts.add(("held-back", str(fields["rule"])))
+            case "session" if fields["action"] == "held back":
+                counts.add(("held-back", str(fields["rule"])))
             case "blocklist":
                 pass  # a number of its own shows it (``lists``)
             case _:

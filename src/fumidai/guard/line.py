@@ -58,8 +58,8 @@ class Line(Served):
 
     # fmt: off
     __slots__ = (
-        "_alarm", "_closing", "_counted", "_due", "_eof", "_holds", "_leaving", "_loop", "_pausing", "_transaction",
-        "duty", "id", "machine", "post", "shown", "who",
+        "_alarm", "_closing", "_counted", "_due", "_eof", "_holds", "_kept", "_leaving", "_loop", "_pausing",
+        "_transaction", "duty", "id", "machine", "post", "shown", "who",
     )
     # fmt: on
 
@@ -76,6 +76,7 @@ class Line(Served):
         self._transaction: Transaction | None = None  # while there is one, the connection may not be closed for a stop
         self._counted: IpAddress | None = None  # as whom the gate has let it in
         self._pausing = False
+        self._kept = 0  # octets of its that wait here, as ``post.buffered`` has them
         self._closing = False
         self._leaving = False
         self._eof = False
@@ -183,6 +184,7 @@ class Line(Served):
         if self._counted is not None:
             self.post.gate.gone(self._counted)
             self._counted = None
+        self._kept = self.post.buffered.change(self._kept, 0)
         self._drop("the client left before the end")
 
     def ask_to_leave(self) -> None:
@@ -216,11 +218,22 @@ class Line(Served):
     def _answer(self, answer: Answer) -> None:
         self._say(answer.code, answer.text, answer.enhanced)
 
+    def _keep(self, octets: int) -> None:
+        """So much of what the client sent waits here now."""
+        if octets == self._kept:
+            return
+        buffered = self.post.buffered
+        more, self._kept = octets > self._kept, buffered.change(self._kept, octets)
+        if more and buffered.full and not self._closing:
+            self._send_away("buffer-full", "Too much is waiting here, come again later")
+
     def _flush(self) -> None:
         """Write, and see how long the client may take now."""
         transport, machine = self.transport, self.machine
         if transport is None:
             return
+        if (self._kept or machine.asked is not None) and not self._holds & Hold.BACKEND:
+            self._keep(machine.waiting if machine.asked is not None else 0)
         answered, due = bool(self._due), self._due
         if answered:
             self._due = b""
@@ -267,6 +280,8 @@ class Line(Served):
         """Close; ``linger``: the client may still be saying something, and a reset would take our last word from it."""
         self._closing = True
         self._drop("the client left before the end")
+        self.machine.receive(b"")  # what waits in it will never be read
+        self._keep(0)
         if linger and transport.can_write_eof():
             with suppress(OSError):  # reset by the client meanwhile
                 transport.write_eof()

@@ -33,6 +33,10 @@ _FAMILIES: Final = {
         "fumidai_guard_turned_away_total", "counter", "Connections above the bounds, told to come again."
     ),
     "sent-away": Family("fumidai_guard_sent_away_total", "counter", "Clients sent away, by the rule.", ("rule",)),
+    "held-back": Family("fumidai_guard_held_back_total", "counter", "Told to come again, by the rule.", ("rule",)),
+    "lost-clients": Family(
+        "fumidai_guard_lost_clients_total", "counter", "Hours in which an address hid all clients.", ("veil",)
+    ),
     "open": Family("fumidai_guard_open_connections", "gauge", "Connections of clients that are open now."),
     "policy-open": Family("fumidai_guard_policy_connections", "gauge", "Connections of the policy service now."),
     "backend-failures": Family(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.lost_client import WHY, Veil
 from fumidai.guard.paths import readable
 from fumidai.policy.request import Decision
@@ -44,6 +45,12 @@ def note_session(session: Line, rule: str, why: str, *, action: str = "sent away
     """A client is sent away, or told to come again."""
     fields = {"session": session.id, "client": session.shown, "action": action, "rule": rule, "why": why}
     session.post.log.note("session", fields)
+
+
+def note_pause(log: DecisionLog) -> None:
+    """Nobody is let in for a while."""
+    why = "too few file descriptors are left: raise the limit (LimitNOFILE=, ulimit -n) or lower connections"
+    log.note("pause", {"client": "everybody", "action": "held back", "rule": "file-descriptors", "why": why})
 
 
 def note_lost_client(session: Line, veil: Veil) -> None:

@@ -82,7 +82,7 @@ class Passage:
     def latest(self, now: float) -> float:
         """The loop's time at which the client is given up, if nothing comes until then (RFC 5321 §4.5.3.2.5)."""
         settings = self._settings
-        at = now + settings.body_time
+        at = min(now + settings.body_time, self._began + settings.message_time)
         if settings.least_rate:
             at = min(at, self._began + _START + self.size / settings.least_rate)
         return at

@@ -12,6 +12,7 @@ from email.utils import formatdate
 from typing import Final
 
 from fumidai.guard.backend import Backend
+from fumidai.guard.buffered import Buffered
 from fumidai.guard.counts import Counts
 from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.door import Door
@@ -36,7 +37,7 @@ class Post:
     Attributes:
         loop: the event loop; ``clock``: seconds since the epoch.
         name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
-        gate: who may come in; ``lost``: whose address is not his own.
+        gate: who may come in; ``lost``: whose address is not his own; ``buffered``: what waits of all clients.
         counts: what is counted besides the lines of the log.
     """
 
@@ -50,10 +51,12 @@ class Post:
         clock: Callable[[], float],
         gate: Gate,
         lost: LostClients,
+        buffered: Buffered,
         counts: Counts | None = None,
     ) -> None:
         self.gate = gate
         self.lost = lost
+        self.buffered = buffered
         self.loop = asyncio.get_running_loop()
         self.settings = settings
         self.door = door

@@ -22,21 +22,25 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from fumidai.errors import UsageError
 from fumidai.guard.backend import Backend
+from fumidai.guard.buffered import Buffered
 from fumidai.guard.counts import Counts
 from fumidai.guard.crowd import Crowd
 from fumidai.guard.decision_log import DecisionLog, Write
 from fumidai.guard.door import Door
 from fumidai.guard.gate import Gate
 from fumidai.guard.lost_client import LostClients
+from fumidai.guard.notes import note_pause
 from fumidai.guard.places import MEND, Plugs
 from fumidai.guard.policy_service import PolicyService
 from fumidai.guard.post import Duty, Post
 from fumidai.guard.session import Session, session_factory
 from fumidai.guard.settings import GuardSettings, Target
+from fumidai.net.descriptors import raise_bound
 from fumidai.net.protocol import ProtocolListener
 from fumidai.net.resolver import Resolver
 from fumidai.net.route import is_own
@@ -79,9 +83,12 @@ class Guard:
         self._clock = clock
         self._crowd = Crowd(settings.clients)
         self._lost = LostClients(around, is_own)
+        self._buffered = Buffered(settings.buffer)
         self._log = DecisionLog(write, settings.log_format, clock, self.counts)
         self._duty = Duty(self._post_for(policy, settings, backend))
-        self._listener = ProtocolListener(_bounds(settings))
+        self._listener = ProtocolListener(
+            _bounds(settings), descriptors=raise_bound(), on_pause=partial(note_pause, self._log)
+        )
         self._service = PolicyService(self._duty)
         self._service_servers: list[asyncio.Server] = []
         self._retiring: set[asyncio.Task[None]] = set()
@@ -160,6 +167,7 @@ class Guard:
         host = socket.gethostname()
         name = settings.name or host
         self._lost.declare(policy, settings.proxies, (name, host))
+        self._buffered.most = settings.buffer
         return Post(
             settings,
             Door(
@@ -175,6 +183,7 @@ class Guard:
             self._clock,
             Gate(settings, policy.access, self._crowd),
             self._lost,
+            self._buffered,
             self.counts,
         )
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from time import monotonic
+from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender
 from fumidai.guard.gate import Stop
@@ -60,17 +61,21 @@ from fumidai.smtp.server import (
     usual,
 )
 
+#: Recipients beyond those of one message that are put off before the client is sent away; Postfix has as many.
+_SURPLUS: Final = 1000
+
 
 class Session(Line):
     """One client's questions and the answers to them."""
 
-    __slots__ = ("_chatter", "_ending", "_passage", "_refused")
+    __slots__ = ("_chatter", "_ending", "_passage", "_refused", "_surplus")
 
     def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
         super().__init__(listener, duty)
         self._ending: Ending | None = None  # the dot was passed on, and the backend has not answered
         self._passage: Passage | None = None  # of the body that is on its way
         self._refused = 0
+        self._surplus = 0  # recipients beyond those of one message
         self._chatter = 0
 
     def _meet(self, event: Event) -> None:
@@ -126,6 +131,7 @@ class Session(Line):
         self.post = self.duty.post
         if wrong := objection(mail.path, mail.params):
             self._say(*wrong)
+            self._count_chatter()
             return
         now = self._loop.time()
         if stop := self.post.gate.stop_message(self.who.address, now):
@@ -248,6 +254,7 @@ class Session(Line):
             self._drop()  # nothing more of it reaches the backend
         elif data and not sure(self._transaction).body(data):
             self._hold(Hold.BACKEND)
+            self._keep(self._kept + len(data))
 
     def _end_chunk(self, chunk: ChunkEnd) -> None:
         """A chunk that is not the last. Our 250 is for its octets; nobody has taken the message yet."""
@@ -299,8 +306,10 @@ class Session(Line):
 
     def _refuse(self, refuse: Refuse) -> None:
         self._due += refuse.reply
-        if refuse.why not in BLAMELESS:
+        if refuse.why not in BLAMELESS and refuse.why.code != 421:
             self._must_go(self.post.gate.erred(self.who.address, self._loop.time()))
+        if refuse.why is Refusal.TOO_MANY_RECIPIENTS:
+            self._too_many_recipients()
         if refuse.why is Refusal.MESSAGE_TOO_BIG:
             self._note_message("refused", "552 5.3.4", "longer than message_size")
         if self.machine.sender is None:
@@ -308,10 +317,17 @@ class Session(Line):
 
     def _count_refusal(self) -> None:
         self._refused += 1
+        stop = self.post.gate.refused(self.who.address, self._loop.time())
         if self._refused > self.post.settings.refusals:
             self._send_away("too-many-refusals", "Too many refused recipients")
         else:
-            self._must_go(self.post.gate.refused(self.who.address, self._loop.time()))
+            self._must_go(stop)
+
+    def _too_many_recipients(self) -> None:
+        """RFC 5321 §4.5.3.1.10 wants 452 for them, so that the client sends the rest apart; but not without end."""
+        self._surplus += 1
+        if self._surplus > max(_SURPLUS, self.post.settings.recipients):
+            self._send_away("too-many-recipients", "Too many recipients")
 
     def _must_go(self, stop: Stop | None) -> None:
         if stop is not None and not self._closing:
@@ -334,6 +350,7 @@ class Session(Line):
     def _take_more(self) -> None:
         """The backend takes more of the body."""
         self._release(Hold.BACKEND)
+        self._keep(0)
 
     def _drop(self, why: str = "") -> None:
         """End the transaction without a dot; a body that was on its way is noted as aborted, if a reason is given."""

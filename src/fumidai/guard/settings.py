@@ -91,14 +91,14 @@ class GuardSettings:
         connections, connections_per_client: at once.
         connections_per_net: at once from an IPv4 /24 or an IPv6 /64; 0: no limit.
         connection_rate, message_rate, recipient_rate, refusal_rate, error_rate: of one client in a minute; 0: no limit.
-        clients: that are remembered for the rates.
+        clients: that are remembered for the rates; ``buffer``: octets of all clients that may wait.
         errors: commands of a wrong form or order before a client is sent away; ``refusals``: refused recipients.
         hops: most hosts that may have handed a message on; ``header_size``: of its greatest header.
         greet_pause: milliseconds before the greeting.
         proxies: networks of peers that speak for others; ``proxy_protocol``: see ``ProxyProtocol``; ``proxy_time``:
             for their header.
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
-            a body has to come with, after five minutes.
+            a body has to come with, after five minutes; ``message_time``: for all of a body.
         grace: time to end what is being sent when the service stops.
         policy_service: where a Postfix may ask; ``metrics``: where Prometheus may.
         workers: processes; ``user``: who to become once all is open, "" for nobody else.
@@ -123,6 +123,7 @@ class GuardSettings:
     refusal_rate: int = 1000
     error_rate: int = 300
     clients: int = 20_000
+    buffer: int = 67_108_864
     errors: int = 20
     refusals: int = 100
     hops: int = 50
@@ -134,6 +135,7 @@ class GuardSettings:
     command_time: float = 300.0
     body_time: float = 180.0
     least_rate: float = 500.0
+    message_time: float = 3600.0
     grace: float = 30.0
     policy_service: tuple[Place_, ...] = ()
     metrics: tuple[Place_, ...] = ()
@@ -156,6 +158,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "refusal_rate": (0, 1_000_000),
     "error_rate": (0, 1_000_000),
     "clients": (100, 10_000_000),
+    "buffer": (1_000_000, 2**40),
     "greet_pause": (0, 300_000),
     "proxy_time": (1, 60),
     "errors": (1, 1_000_000),
@@ -165,6 +168,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "command_time": (1, 3600),
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),
+    "message_time": (60, 86_400),
     "grace": (0, 600),
     "workers": (1, 256),
 }

@@ -27,9 +27,12 @@ from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from fumidai.evidence.vantage import plain
+from fumidai.net.descriptors import highest_for_clients
 from fumidai.net.route import IpAddress
 from fumidai.net.serve import BACKLOG, Bounds, bound_sockets
 
+#: Seconds after which it is looked whether clients can be let in again.
+PAUSE: Final = 0.25
 _NOBODY: Final = IPv4Address(0)
 
 
@@ -126,7 +129,7 @@ class Served(asyncio.Protocol):
             transport.abort()
             return
         self.peer = _address(name[0])
-        if not self._listener.admit(self):
+        if not self._listener.has_descriptors(transport) or not self._listener.admit(self):
             transport.write(self._listener.bounds.full)
             transport.close()
             return
@@ -155,16 +158,29 @@ class ProtocolListener:
         bounds: what is borne at once.
         clients: who is connected.
         let_in: clients that were let in; ``turned_away``: connections that were above the bounds.
+        pauses: how often nobody was let in for a while, because too few descriptors were left.
+
+    Args:
+        descriptors: how many this process may have; None: as many as it needs.
+        on_pause: called when a pause begins.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(
+        self, bounds: Bounds, *, descriptors: int | None = None, on_pause: Callable[[], None] | None = None
+    ) -> None:
         self.addresses: list[tuple[str, int]] = []
         self.bounds = bounds
         self.clients: set[Served] = set()
         self.let_in = 0
         self.turned_away = 0
         self._peers: dict[IpAddress, int] = {}
+        self.pauses = 0
+        self._highest = math.inf if descriptors is None else highest_for_clients(descriptors)
+        self._on_pause = on_pause
+        self._places: list[tuple[socket.socket, Callable[[ProtocolListener], Served]]] = []
         self._servers: list[asyncio.Server] = []
+        self._resuming: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
         self._empty: asyncio.Event | None = None
 
     async def add(
@@ -187,11 +203,53 @@ class ProtocolListener:
             raise
 
     async def serve(self, plug: socket.socket, factory: Callable[[ProtocolListener], Served]) -> None:
-        """Serve on a socket that listens already; the loop takes it over."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: factory(self), sock=plug, backlog=BACKLOG)
-        self._servers.append(server)
+        """Serve on a socket that listens already; it is closed by ``close``."""
+        self._places.append((plug, factory))
         self.addresses.append(plug.getsockname()[:2])
+        await self._accept(plug, factory)
+
+    async def _accept(self, plug: socket.socket, factory: Callable[[ProtocolListener], Served]) -> None:
+        # The loop closes the socket that it serves; the port stays open by ours while nobody is let in.
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_server(lambda: factory(self), sock=plug.dup(), backlog=BACKLOG))
+
+    def has_descriptors(self, transport: asyncio.Transport) -> bool:
+        """False where the reserve is touched; then nobody is taken from the queue until it is whole again."""
+        if transport.get_extra_info("socket").fileno() < self._highest:
+            return True
+        self.turned_away += 1
+        if self._resuming is None and self._servers:
+            self.pauses += 1
+            if self._on_pause is not None:
+                self._on_pause()
+            self._stop_accepting()
+            self._look_again()
+        return False
+
+    def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers = []
+
+    def _look_again(self) -> None:
+        self._resuming = asyncio.get_running_loop().call_later(PAUSE, self._resume)
+
+    def _resume(self) -> None:
+        """Take clients again, if the next number is low enough."""
+        try:
+            with self._places[0][0].dup() as probe:
+                lowest: float = probe.fileno()
+        except OSError:
+            lowest = math.inf
+        if lowest >= self._highest:
+            self._look_again()
+            return
+        self._resuming = None
+        self._task = asyncio.get_running_loop().create_task(self._accept_all())
+
+    async def _accept_all(self) -> None:
+        for plug, factory in self._places:
+            await self._accept(plug, factory)
 
     def admit(self, client: Served) -> bool:
         """Let a client in, if that is within the bounds."""
@@ -217,9 +275,14 @@ class ProtocolListener:
 
     async def close(self, grace: float = 0.0) -> None:
         """Stop listening, ask everybody to leave, and after ``grace`` seconds drop who is still there."""
-        for server in self._servers:
-            server.close()
-        self._servers = []
+        if self._resuming is not None:
+            self._resuming.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        self._stop_accepting()
+        for plug, _ in self._places:
+            plug.close()
+        self._places = []
         self._empty = asyncio.Event()
         for client in list(self.clients):
             client.ask_to_leave()

@@ -225,6 +225,11 @@ class ServerMachine:
         return bool(self._buffer or self._queue) or (self._intake is not None and not self._intake.left)
 
     @property
+    def waiting(self) -> int:
+        """Octets that have come and were not read yet."""
+        return len(self._buffer)
+
+    @property
     def in_body(self) -> bool:
         """A message is under way, or a chunk that was refused is being dropped."""
         return self.state in _BODY or (self._intake is not None and self._intake.left >= 0)
