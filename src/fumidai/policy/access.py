@@ -10,7 +10,7 @@
 
 Right-hand sides: OK, RELAY, REJECT, DISCARD, SKIP, QUARANTINE, ERROR:D.S.N:NNN text, ERROR:NNN text, NNN text.
 Semantics are those of sendmail's cf/README ("Anti-Spam Configuration Control") with the features access_db (skip,
-relaytofulladdress) and blocklist_recipients, and were held against the rule sets of sendmail 8.17 in address test mode
+relaytofulladdress) and blocklist_recipients, and are held against the rule sets of a real sendmail in address test mode
 (``tests/policy/sendmail_answers.jsonl``). Every difference is stricter: DISCARD answers 550 and QUARANTINE 451
 (nothing is acknowledged that is not delivered), From: and To:user@ never grant relaying, To: refuses any reading of
 the recipient, and an HATER changes nothing because everybody is checked.
