@@ -255,6 +255,8 @@ def warned(text: str) -> list[tuple[int, str, str]]:
         ('[access]\n"To:u@" = "RELAY"', 'access."To:u@"', "this lets nobody relay"),
         ('[access]\n"a.test" = "RELAY"', 'access."a.test"', "Without a tag this relays to a.test for everyone"),
         ('[access]\n"Connect:net" = "RELAY"', 'access."Connect:net"', "whole top-level domain"),
+        ('[access]\n"Connect:a.test" = "DISCARD"', 'access."Connect:a.test"', "answered 550"),
+        ('[access]\n"To:u@a.test" = "QUARANTINE:look"', 'access."To:u@a.test"', "answered 451"),
         ('[access]\n"Spam:a.test" = "HATER"', 'access."Spam:a.test"', "changes nothing"),
     ],
 )

@@ -196,5 +196,17 @@ def _warn(key: str, side: RightSide, place: Place, source: Source) -> None:
             N_("This lets a whole top-level domain relay."),
             mend=N_("Name the domains that are meant."),
         )
+    elif side.kind is Kind.DISCARD:
+        source.warn(
+            place,
+            N_("This is answered 550: what is not delivered is not acknowledged."),
+            mend=N_('Write "REJECT", which says the same.'),
+        )
+    elif side.kind is Kind.QUARANTINE:
+        source.warn(
+            place,
+            N_("This is answered 451, come again later: there is no place here where mail is kept."),
+            mend=N_('Write "REJECT" to refuse it for good, or leave it out.'),
+        )
     elif side.kind is Kind.HATER:
         source.warn(place, N_("This changes nothing: everybody is checked."), mend=N_("Take the line out."))
