@@ -9,9 +9,11 @@ docs/trace.md explains every word.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from fumidai.evidence.finding import Finding
 from fumidai.received.hop import Hop, Span
@@ -60,16 +62,17 @@ class Border(StrEnum):
     """On the lines alone: same host, private address, login, same site and network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+_NO_PARAMS: Final[Mapping[str, str | int]] = MappingProxyType({})
+
+
+class Claim(NamedTuple):
     """One reason beside a hop: an id of docs/trace.md and the values for its sentence (raw text of peers: escape)."""
 
     id: str
-    params: Mapping[str, str | int] = field(default_factory=dict)
+    params: Mapping[str, str | int] = _NO_PARAMS
 
 
-@dataclass(frozen=True, slots=True)
-class TracedHop:
+class TracedHop(NamedTuple):
     """A hop and what it is worth.
 
     Attributes:
@@ -114,7 +117,7 @@ class Relay:
         ip: its address; "" where the line has none. Never guessed.
         masked: the unreadable address, where somebody masked it: ask for it.
         told: ``ip`` was given by the user (``--relay-address``), not read.
-        entry: the host of its site that took the message, where that is another one.
+        entry: what its own line calls the host that took the message, where that is another name.
         software, version: by its own line.
         clock: bounds of its clock's error; None where dates are missing.
         output: index in ``Trace.hops`` of the line that observed it; own: of its own line.
@@ -172,7 +175,7 @@ class Trace:
 
     Attributes:
         verdict, confidence: what, and how sure.
-        relay: the stepping stone; None unless the verdict is ``relay`` (or ``undecided`` between it and a forwarder).
+        relay: the stepping stone; None unless the verdict is ``relay``.
         source: the oldest host that can be named with reason; None without evidence.
         border: what the trust border rests on; border_hop: index of the last trusted line, None if there is none.
         hops: every Received line, the newest first.
