@@ -132,7 +132,10 @@ class Line(Served):
             return
         self._pausing = False
         transport.write(self.machine.greet(self.post.greeting))
-        self._alarm.set(self.post.settings.command_time)
+        settings = self.post.settings
+        # A body's time is shorter: who begins with it need not have a second timer made at the first message.
+        self._alarm.set(min(settings.command_time, settings.body_time))
+        self._alarm.set(settings.command_time)
 
     def _may_come_in(self) -> bool:
         """Ask the gate, as the client that is known now; the answer to one that may not is due then."""

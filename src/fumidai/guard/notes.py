@@ -33,7 +33,7 @@ def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -
             "helo": session.who.helo or "",
             "from": readable(mail.path) if mail else "",
             "to": readable(path),
-            "action": decision.action.value,
+            "action": decision.action,
             "rule": decision.rule,
             "why": decision.why,
             "reply": reply,

@@ -196,6 +196,8 @@ class AccessMap:
             connections a minute, connections at once, milliseconds before the greeting; 0: no limit, no pause;
             None: the table says nothing.
         """
+        if tag not in self.tags:
+            return None
         hit = self._tables[tag].first((*_address_walk(plain_address(address)), ""))
         return hit.side.code if hit else None
 
