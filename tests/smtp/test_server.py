@@ -233,6 +233,15 @@ def test_a_streamed_message_too_big_stops_at_the_bound():
     assert talk.at(ServerState.GREETED)
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 100])
+def test_at_the_bound_no_line_end_is_cut_in_two(step):
+    talk = streamed(limit=4)
+    said = b"abc\r\ndef\r\n.\r\n"
+    events = joined(talk.hear(*pieces(said, range(step, len(said), step))))
+    assert events[0] == DataChunk(b"abc")
+    assert refusals(events) == [Refusal.MESSAGE_TOO_BIG]
+
+
 def test_a_collected_message_too_big():
     talk = Talk(ServerMachine(ANNOUNCED, Limits(message=4)))
     envelope = b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n"

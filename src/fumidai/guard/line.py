@@ -288,8 +288,9 @@ class Line(Served):
         if linger and transport.can_write_eof():
             with suppress(OSError):  # reset by the client meanwhile
                 transport.write_eof()
-            if self._holds:
-                self._holds = 0
+            self._holds = 0
+            # Also where the last reason to hold it was gone only when it was being sent away.
+            if not transport.is_reading():
                 transport.resume_reading()
             self._alarm.set(_LINGER)
         else:

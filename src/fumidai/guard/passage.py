@@ -65,11 +65,14 @@ class Passage:
     def take(self, data: bytes, *, odd: bool = True) -> bytes:
         """A piece, never cut between a CR and its LF; what of it goes on (nothing, once there is a fault).
 
+        Of several faults the same one is told however the body was cut: line ends before hops before length.
+
         Args:
             odd: False where whoever read the message has seen no bare CR, bare LF or NUL in it up to here.
         """
         self.size += len(data)
-        if self.fault is not None:
+        fault = self.fault
+        if fault is not None and fault.ends:
             return b""
         if odd and (why := strange(data)):
             if self._settings.line_endings is LineEndings.REFUSE:
@@ -77,7 +80,9 @@ class Passage:
                 self.fault = Fault(554, "5.6.0", f"Message refused: {why}", f"the body holds {why}", ends=True)
                 return b""
             data = made_right(data)
-        return data if self._header is None or self._passes(self._header, data) else b""
+        if self._header is not None:
+            self._count(self._header, data)
+        return data if self.fault is None else b""
 
     def latest(self, now: float) -> float:
         """The loop's time at which the client is given up, if nothing comes until then (RFC 5321 §4.5.3.2.5)."""
@@ -87,7 +92,7 @@ class Passage:
             at = min(at, self._began + _START + self.size / settings.least_rate)
         return at
 
-    def _passes(self, header: HeaderCount, data: bytes) -> bool:
+    def _count(self, header: HeaderCount, data: bytes) -> None:
         """Count the header on, until it is over."""
         header.feed(data)
         if header.hops > self._settings.hops:
@@ -96,6 +101,5 @@ class Passage:
             self.fault = Fault(554, "5.4.6", text, f"more than {self._settings.hops} Received lines")
         elif header.size > self._settings.header_size:
             self.fault = Fault(552, "5.3.4", "Header too big", "header longer than header_size")
-        elif header.over:
+        if header.over:
             self._header = None
-        return self.fault is None

@@ -439,7 +439,8 @@ class ServerMachine:
         """Hand on or collect a part of the message, as far as it is within the bound."""
         bound = self.limits.message
         size = self._size + len(data)
-        part = data if not bound or size <= bound else data[: max(bound - self._size, 0)]
+        # What is over the bound is not kept; no piece ends between a CR and its LF.
+        part = data if not bound or size <= bound else data[: max(bound - self._size, 0)].removesuffix(b"\r")
         self._size = size
         if part and self._collect:
             self._parts.append(part)
