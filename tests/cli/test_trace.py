@@ -107,6 +107,36 @@ def test_a_log_that_can_not_be_read(name: str, tmp_path: Path) -> None:
     assert b"can't be read" in done.stderr
 
 
+def test_many_are_summed_up_and_written(tmp_path: Path) -> None:
+    """On all cores: a summary on the screen, every message in the files."""
+    import csv
+
+    import pyarrow.parquet
+
+    box = tmp_path / "spam.mbox"
+    box.write_bytes(mailbox(9000))
+    names = [tmp_path / f"out.{ending}" for ending in ("csv", "jsonl", "parquet", "txt")]
+    done = run(box, *(argument for name in names for argument in ("-o", name)))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"RELAY   9,000 messages: 9,000 passed on by a stepping stone")
+    assert names[3].read_bytes() == done.stdout
+    with names[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.loads(line)["messages"][0] for line in names[1].read_text().splitlines()]
+    table = pyarrow.parquet.read_table(names[2]).to_pylist()
+    assert len(rows) == len(lines) == len(table) == 9000
+    offsets = [int(one["offset"]) for one in rows]
+    assert offsets == sorted(offsets) == [one["offset"] for one in lines] == [one["offset"] for one in table]
+    assert {one["relay"] for one in table} == {"relay.a.test"}
+
+
+@pytest.mark.parametrize("name", ["out.doc", "no-folder/out.csv"])
+def test_a_file_that_can_not_be_written(name: str, tmp_path: Path) -> None:
+    done = run("-", "-o", tmp_path / name, data=spam())
+    assert done.returncode == (64 if name.endswith("doc") else 74)
+    assert b"Traceback" not in done.stderr
+
+
 def test_from_standard_input() -> None:
     assert run("-", data=spam()).stdout.startswith(b"RELAY")
 

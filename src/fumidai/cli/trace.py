@@ -38,7 +38,16 @@ _HELP = N_(
     metavar="FILE",
 )
 @option("--jobs", text=N_("Processes that read (default: one for each core)."), type=click.IntRange(1, 256))
-@option("--format", "format_", text=N_("Format of what is printed."), type=click.Choice(("text", "json", "jsonl")))
+@option(
+    "--format", "format_", text=N_("Format of what is printed."), type=click.Choice(("text", "json", "jsonl", "csv"))
+)
+@option(
+    "-o",
+    "--output",
+    text=N_("Also write to this file; the format follows its ending (.txt .json .jsonl .csv .parquet). Repeatable."),
+    multiple=True,
+    metavar="FILE",
+)
 @option("-v", "--verbose", text=N_("Show the Received lines as they stand."), count=True)
 @option("-q", "--quiet", text=N_("Print the verdict line alone."), is_flag=True)
 @option("--debug", text=N_("Show tracebacks."), is_flag=True)

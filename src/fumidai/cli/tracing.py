@@ -7,26 +7,40 @@ could be read.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import ip_address, ip_network
+from multiprocessing import parent_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from fumidai.cli.declared import load_policy
-from fumidai.cli.screen import Screen, complaints, language, output, say
+from fumidai.cli.screen import complaints
+from fumidai.cli.trace_outputs import (
+    Found,
+    Output,
+    Table,
+    form_of,
+    found_of,
+    make_output,
+    open_file,
+    said_trouble,
+    screen_output,
+)
+from fumidai.cli.trace_progress import TraceProgress, total_size
 from fumidai.errors import UsageError
 from fumidai.policy.model import Policy
 from fumidai.received.weigh import Ours
-from fumidai.report.escape import show
-from fumidai.report.trace_json import Message, render_trace_json, render_trace_line
-from fumidai.report.trace_text import render_trace_text
+from fumidai.report.trace_json import Message
 from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
-from fumidai.trace.crew import trace_all
+from fumidai.trace.crew import Done, Shape, trace_all
 from fumidai.trace.letter import Trouble, Why
 from fumidai.trace.logs import look_up
+from fumidai.trace.table import ParquetTable
 from fumidai.trace.work import Question, Traced
 
 EX_NOINPUT: Final = 66
@@ -43,6 +57,7 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
 
     Raises:
         UsageError: no path was named, or an option can't be meant.
+        StorageError: a file can't be written.
     """
     if not paths:
         raise UsageError(
@@ -50,15 +65,30 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
             mend=N_("Name a file, a mailbox or a folder; - reads standard input."),
         )
     question = Question(_ours(given["ours"], load_policy(given["policy"]).policy), _address(given["relay_address"]))
-    screen = output()
-    with tempfile.TemporaryDirectory(prefix="fumidai-trace-") as spool:
-        if given["format_"] == "jsonl" and not given["logs"]:
-            done = trace_all(paths, question, _line, Path(spool), given["jobs"])
-            count = _print_lines((one for some in done for one in some.results), screen)
-        else:
-            shown = trace_all(paths, question, _message, Path(spool), 1)
-            count = _print_messages((one for some in shown for one in some.results), screen, given)
-    return EX_NOINPUT if count.told and not count.messages else 0
+    forms = [given["format_"] or "text", *(form_of(name) for name in given["output"])]
+    with ExitStack() as stack:
+        spool = Path(stack.enter_context(TemporaryDirectory(prefix="fumidai-trace-")))
+        outputs = _outputs(given, stack)
+        job = _Job(paths, question, spool, given["jobs"], forms)
+        count = _joined(job, given["logs"], outputs) if given["logs"] else _streamed(job, outputs)
+        for one in outputs:
+            one.end(count.troubles)
+    return EX_NOINPUT if count.troubles and not count.messages else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be traced, and for which formats."""
+
+    paths: Sequence[str]
+    question: Question
+    spool: Path
+    jobs: int | None
+    forms: Sequence[str]
+
+    def results(self, shape: Shape[Found], jobs: int | None) -> Iterator[Done[Found]]:
+        """All results, piece by piece."""
+        return trace_all(self.paths, self.question, shape, self.spool, jobs)
 
 
 @dataclass(slots=True)
@@ -66,17 +96,72 @@ class _Count:
     """What was met so far."""
 
     messages: int = 0
-    told: list[dict[str, str]] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
 
     def tell(self, trouble: Trouble) -> None:
         """Say what could not be read; the rest goes on."""
-        self.told.append({"source": trouble.source, "why": trouble.why.value, "text": trouble.text})
-        complaints().write(say(_WHY[trouble.why], source=show(trouble.source), why=show(trouble.text)))
+        self.troubles.append(trouble)
+        complaints().write(said_trouble(_WHY[trouble.why], trouble))
 
 
-def _message(traced: Traced) -> Message:
+def _outputs(given: Mapping[str, Any], stack: ExitStack) -> list[Output]:
+    verbose, quiet = given["verbose"], given["quiet"]
+    outputs = [screen_output(given["format_"] or "text", verbose, quiet=quiet)]
+    for name in given["output"]:
+        form = form_of(name)
+        if form == "parquet":
+            outputs.append(Table(stack.enter_context(ParquetTable(Path(name)))))
+        else:
+            outputs.append(make_output(form, stack.enter_context(open_file(name)), verbose, quiet=False))
+    return outputs
+
+
+def _streamed(job: _Job, outputs: Sequence[Output]) -> _Count:
+    """Each message goes out as it comes; where all have to be whole, they are traced in this process."""
+    count = _Count()
+    progress = TraceProgress(complaints(), total_size(job.paths) if complaints().terminal else 0)
+    jobs = 1 if "json" in job.forms else job.jobs
+    shape = partial(_found, line="jsonl" in job.forms)
+    try:
+        for done in job.results(shape, jobs):
+            for one in done.results:
+                if isinstance(one, Trouble):
+                    count.tell(one)
+                else:
+                    count.messages += 1
+                    for output in outputs:
+                        output.add(one)
+            progress.add(done.octets, len(done.results))
+    finally:
+        progress.end()
+    return count
+
+
+def _joined(job: _Job, logs: Sequence[str], outputs: Sequence[Output]) -> _Count:
+    """All messages are kept until the logs were read for their queue ids."""
+    count = _Count()
+    kept: list[Message] = []
+    for done in job.results(partial(_found, line=False), 1):
+        for one in done.results:
+            if isinstance(one, Trouble):
+                count.tell(one)
+            elif one.message is not None:
+                kept.append(one.message)
+    ids = {step.hop.id for message in kept for step in message.trace.hops if step.hop.id}
+    found = look_up(logs, ids)
+    count.messages = len(kept)
+    for message in kept:
+        hops = enumerate(message.trace.hops)
+        logged = {number: found[step.hop.id] for number, step in hops if step.hop.id in found}
+        for output in outputs:
+            output.add(found_of(replace(message, logged=logged), line="jsonl" in job.forms))
+    return count
+
+
+def _found(traced: Traced, *, line: bool) -> Found:
+    """One message for the outputs; between processes it travels without what can't be carried."""
     letter, origin = traced.letter, traced.letter.origin
-    return Message(
+    message = Message(
         traced.trace,
         origin.source,
         letter.head.headers,
@@ -86,88 +171,8 @@ def _message(traced: Traced) -> Message:
         letter.around,
         letter.span,
     )
-
-
-def _line(traced: Traced) -> str:
-    """A message as a line of JSON, made where it was traced."""
-    return render_trace_line(_message(traced))
-
-
-def _print_lines(found: Iterator[str | Trouble], screen: Screen) -> _Count:
-    count = _Count()
-    for one in found:
-        if isinstance(one, Trouble):
-            count.tell(one)
-        else:
-            count.messages += 1
-            screen.write(one)
-    return count
-
-
-def _print_messages(found: Iterator[Message | Trouble], screen: Screen, given: Mapping[str, Any]) -> _Count:
-    count = _Count()
-    form = given["format_"] or "text"
-    kept: list[Message] = []
-    for one in _told(found, count):
-        # What is printed as a whole, or joined with a log, has to be kept.
-        if form == "json" or given["logs"]:
-            kept.append(one)
-        else:
-            _print_message(one, screen, given, count)
-    if given["logs"]:
-        kept = _joined(kept, given["logs"])
-    if form == "json":
-        count.messages = len(kept)
-        screen.write(render_trace_json(kept, count.told))
-    else:
-        for one in kept:
-            _print_message(one, screen, given, count)
-    return count
-
-
-def _told(found: Iterator[Message | Trouble], count: _Count) -> Iterator[Message]:
-    """The messages; troubles are told at once."""
-    for one in found:
-        if isinstance(one, Trouble):
-            count.tell(one)
-        else:
-            yield one
-
-
-def _print_message(message: Message, screen: Screen, given: Mapping[str, Any], count: _Count) -> None:
-    if given["format_"] == "jsonl":
-        screen.write(render_trace_line(message))
-    else:
-        between = "\n" if count.messages and not given["quiet"] else ""
-        screen.write(between + _text(message, screen, given))
-    count.messages += 1
-
-
-def _joined(messages: Sequence[Message], logs: Sequence[str]) -> list[Message]:
-    """The messages with what the logs tell of their queue ids."""
-    ids = {step.hop.id for message in messages for step in message.trace.hops if step.hop.id}
-    found = look_up(logs, ids)
-    return [
-        replace(
-            message,
-            logged={
-                number: found[step.hop.id] for number, step in enumerate(message.trace.hops) if step.hop.id in found
-            },
-        )
-        for message in messages
-    ]
-
-
-def _text(message: Message, screen: Screen, given: Mapping[str, Any]) -> str:
-    return render_trace_text(
-        message,
-        language=language(),
-        colour=screen.colour,
-        width=screen.width,
-        verbose=given["verbose"],
-        quiet=given["quiet"],
-        encodable=screen.encodable,
-    )
+    found = found_of(message, line=line)
+    return found if parent_process() is None else replace(found, message=None)
 
 
 def _ours(names: Sequence[str], policy: Policy) -> Ours | None:
