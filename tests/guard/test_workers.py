@@ -100,6 +100,42 @@ async def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
         await until(lambda: not any(map(alive, children)))
 
 
+#: A supervisor of two workers that are ready and then say nothing for ever, as one with a loop that is stuck.
+STUCK = """
+import sys, time
+from fumidai.guard.places import Plugs
+from fumidai.guard.settings import GuardSettings
+from fumidai.guard.station import Setup
+from fumidai.guard.supervisor import Supervisor
+from fumidai.guard.worker_line import READY, say
+from fumidai.policy.model import Policy
+
+class Voice:
+    def say(self, message, **params):
+        print(message.format(**params), flush=True)
+
+def work(setup, plugs, line):
+    say(line, READY)
+    time.sleep(1000)
+
+setup = Setup(Policy(), GuardSettings(workers=2))
+supervisor = Supervisor(setup, lambda: setup, [Plugs(), Plugs()], Voice(), work, lambda places: None, hangs=0.5)
+sys.exit(supervisor.run())
+"""
+
+
+async def test_one_that_hangs_is_killed_and_replaced() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", STUCK, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        said = [(await process.stdout.readline()).decode() for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)  # another one: two of a kind may come as one
+        assert await process.wait() == 0
+    assert sum("has given no sign of life for 0.5 s and is killed" in line for line in said) >= 1
+    assert sum("was ended by signal 9; another one starts" in line for line in said) >= 1
+
+
 async def test_one_that_is_asked_to_end_is_replaced(tmp_path: Path) -> None:
     port, metrics = free_port(), free_port()
     async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:

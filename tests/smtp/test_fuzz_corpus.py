@@ -7,17 +7,19 @@ import random
 
 import pytest
 
+from fumidai.guard.delegation import RequestReader
 from fumidai.smtp.data import DataReader
 from fumidai.smtp.proxy import ProxyReader
 from fumidai.smtp.reply import ReplyReader
 from fumidai.smtp.server import ServerMachine
-from fuzz import campaign, fuzz_data, fuzz_proxy, fuzz_reply, fuzz_server
+from fuzz import campaign, fuzz_data, fuzz_delegation, fuzz_proxy, fuzz_reply, fuzz_server
 
 TARGETS = {
     "reply": fuzz_reply.target,
     "server": fuzz_server.target,
     "data": fuzz_data.target,
     "proxy": fuzz_proxy.target,
+    "delegation": fuzz_delegation.target,
 }
 FILES = [(name, path) for name in TARGETS for path in campaign.corpus(name)]
 
@@ -42,6 +44,7 @@ def test_changed_inputs(name):
         ("server", ServerMachine, "receive"),
         ("data", DataReader, "feed"),
         ("proxy", ProxyReader, "feed"),
+        ("delegation", RequestReader, "push"),
     ],
 )
 def test_a_target_sees_a_reader_that_minds_how_it_is_cut(name, broken, method, monkeypatch):

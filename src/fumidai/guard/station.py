@@ -28,11 +28,11 @@ from fumidai.guard.notify import notify, reloading
 from fumidai.guard.places import Plugs
 from fumidai.guard.run import Guard
 from fumidai.guard.settings import GuardSettings
-from fumidai.guard.worker_line import READY, STOP, Ear, counts_line, reload_of, reloaded_line, say
+from fumidai.guard.worker_line import ALIVE, READY, STOP, Ear, counts_line, reload_of, reloaded_line, say
 from fumidai.policy.model import Policy
 from fumidai.texts import N_
 
-#: Seconds between two reports of a worker's numbers.
+#: Seconds between two signs of life of a worker, with its numbers where they have changed.
 REPORT: Final = 1.0
 
 
@@ -210,12 +210,13 @@ class Worker(Station):
         say(self._line, reloaded_line(self._reading))
 
     async def _report(self) -> None:
+        """Tell the parent the numbers, or at least that the loop goes round."""
         before = self._guard.counts.numbers()
         while True:
             await asyncio.sleep(REPORT)
-            if (numbers := self._guard.counts.numbers()) != before:
-                say(self._line, counts_line(numbers))
-                before = numbers
+            numbers = self._guard.counts.numbers()
+            say(self._line, ALIVE if numbers == before else counts_line(numbers))
+            before = numbers
 
 
 def say_reloaded(voice: Voice, stuck: Sequence[str]) -> None:

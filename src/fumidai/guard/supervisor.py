@@ -9,7 +9,8 @@ It has no event loop and no thread, only a ``selectors`` loop: a fork copies not
 sockets of all workers, so that a client who comes while one is being replaced waits and is not refused.
 
 A worker that dies is replaced after a quarter of a second, then twice as long each time, up to half a minute; one that
-has lived a minute is forgiven. One that can't begin at all ends the whole guard with its exit code.
+has lived a minute is forgiven. One that gives no sign of life for a minute is killed, and replaced as if it had died.
+One that can't begin at all ends the whole guard with its exit code.
 
 Signals: SIGHUP checks what is to be read and then tells every worker; SIGTERM or SIGINT ends in order (``grace``, and
 ten seconds more), a second one at once.
@@ -47,6 +48,8 @@ from fumidai.texts import N_
 _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 30.0
 _LONG_LIFE: Final = 60.0
+#: Seconds without a sign of life after which a worker hangs; it gives one each second.
+HANGS: Final = 60.0
 #: Seconds that workers have beyond ``grace`` before they are killed.
 _LENIENCE: Final = 10.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -65,6 +68,7 @@ class _Slot:
     ear: Ear = field(default_factory=Ear)
     ready: bool = False
     began: float = 0.0
+    heard: float = 0.0
     deaths: int = 0
     due: float = 0.0
     read: int = 0
@@ -77,6 +81,7 @@ class Supervisor:
     Args:
         work: what a worker does, in its own process; gives its exit code.
         ready: told where the guard listens, once all workers do.
+        hangs: seconds without a sign of life after which a worker is killed.
     """
 
     def __init__(
@@ -87,11 +92,14 @@ class Supervisor:
         voice: Voice,
         work: Work,
         ready: Callable[[list[tuple[str, int]]], None],
+        *,
+        hangs: float = HANGS,
     ) -> None:
         self._setup = setup
         self._load = load
         self._voice = voice
         self._work = work
+        self._hangs = hangs
         self._ready: Callable[[list[tuple[str, int]]], None] | None = ready
         self._slots = [_Slot(number, plugs) for number, plugs in enumerate(sets, 1)]
         self._selector = selectors.DefaultSelector()
@@ -143,13 +151,16 @@ class Supervisor:
         if now >= self._deadline:
             self._kill_all()
         for slot in self._slots:
+            if slot.ready and now >= slot.heard + self._hangs:
+                self._kill_hanging(slot, now)
             if not slot.pid and not self._stopping and now >= slot.due:
                 self._fork(slot)
 
     def _patience(self) -> float | None:
         """Seconds until something is due; None: nothing is."""
         due = [slot.due for slot in self._slots if not slot.pid and not self._stopping]
-        first = min([self._deadline, self._page.due(), *due])
+        silent = [slot.heard + self._hangs for slot in self._slots if slot.ready]
+        first = min([self._deadline, self._page.due(), *due, *silent])
         return None if first == math.inf else max(0.0, first - time.monotonic())
 
     def _over(self) -> bool:
@@ -230,7 +241,7 @@ class Supervisor:
         theirs.close()
         ours.setblocking(False)
         slot.pid, slot.line, slot.ear, slot.ready, slot.began = pid, ours, Ear(), False, time.monotonic()
-        slot.read = self._reload_number
+        slot.read, slot.heard = self._reload_number, slot.began
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(slot))
 
     def _be_worker(self, slot: _Slot, ours: socket.socket, theirs: socket.socket) -> int:
@@ -264,6 +275,7 @@ class Supervisor:
         if not data:
             self._hang_up(slot)
             return
+        slot.heard = time.monotonic()
         for said in slot.ear.hear(data):
             if said == READY:
                 self._is_ready(slot)
@@ -302,13 +314,13 @@ class Supervisor:
     def _mourn(self, slot: _Slot, code: int) -> None:
         while slot.line is not None:
             self._hear(slot)  # its last numbers
-        pid, slot.pid = slot.pid, 0
+        pid, slot.pid, was_ready, slot.ready = slot.pid, 0, slot.ready, False
         self._see_whether_all_have_read()
         self._retired = summed((self._retired, counters_of(slot.numbers)))
         slot.numbers = {}
         if self._stopping:
             return
-        if not slot.ready and self._ready is not None and code > 0:
+        if not was_ready and self._ready is not None and code > 0:
             # It has said why itself. Whatever it is, another one would meet it too.
             self._stop(code)
             return
@@ -321,6 +333,13 @@ class Supervisor:
             how = N_("Worker {number} (pid {pid}) ended with {code}; another one starts in {wait} s.")
         self._voice.say(how, number=slot.number, pid=pid, code=abs(code), wait=f"{wait:g}")
 
+    def _kill_hanging(self, slot: _Slot, now: float) -> None:
+        """Its loop does not go round any more; clients whom the kernel gives to it would wait in vain."""
+        slot.heard = now
+        message = N_("Worker {number} (pid {pid}) has given no sign of life for {seconds} s and is killed.")
+        self._voice.say(message, number=slot.number, pid=slot.pid, seconds=f"{self._hangs:g}")
+        self._kill(slot)
+
     def _put_off(self, slot: _Slot) -> float:
         """When the place is filled again; the seconds until then."""
         wait: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**slot.deaths)
@@ -331,9 +350,13 @@ class Supervisor:
     def _kill_all(self) -> None:
         self._deadline = math.inf
         for slot in self._slots:
-            if slot.pid:
-                with suppress(ProcessLookupError):
-                    os.kill(slot.pid, signal.SIGKILL)
+            self._kill(slot)
+
+    @staticmethod
+    def _kill(slot: _Slot) -> None:
+        if slot.pid:
+            with suppress(ProcessLookupError):
+                os.kill(slot.pid, signal.SIGKILL)
 
 
 def _drain(plug: socket.socket) -> None:

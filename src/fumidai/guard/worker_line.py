@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a worker and its parent say to each other over a pair of sockets: one JSON value a line.
 
-    worker → parent   "ready" · {"counts": [[["messages", "delivered"], 17], …]} · {"reloaded": 3}
+    worker → parent   "ready" · "alive" · {"counts": [[["messages", "delivered"], 17], …]} · {"reloaded": 3}
     parent → worker   {"reload": 3} · "stop"
 
 Reloads are numbered: a worker that was told of several while it read answers for the last one it had heard of when it
@@ -22,6 +22,7 @@ from typing import Final
 from fumidai.guard.counts import Numbers
 
 READY: Final = "ready"
+ALIVE: Final = "alive"
 STOP: Final = "stop"
 
 
