@@ -32,6 +32,19 @@ KNOWN = {
     "deferred-forever",
     "auto-reply",
     "callout-seen",
+    "stepping-stone",
+    "relay-address-masked",
+    "message-id-of-source",
+    "sites-differ",
+    "empty-to",
+    "border-inferred",
+    "forwarder",
+    "own-server",
+    "logged-in",
+    "sender-of-its-own",
+    "customer",
+    "lines-disagree",
+    "time-backwards",
 }
 
 

@@ -88,6 +88,51 @@ FINDINGS: dict[str, tuple[str, ...]] = {
     "callout-seen": (
         N_("{target} asked our sink whether the sender exists before it answered (a callout, no delivery)."),
     ),
+    # of a trace
+    "stepping-stone": (N_("{target} passed this message on from a stranger."),),
+    "relay-address-masked": (N_("The address of {target} is masked in the report."),),
+    "message-id-of-source": (
+        N_("The Message-ID carries the source's address {address}."),
+        N_("The Message-ID carries the source's address."),
+    ),
+    "sites-differ": (
+        N_("From, Reply-To and Message-ID name {count} different sites."),
+        N_("From, Reply-To and Message-ID name different sites."),
+    ),
+    "empty-to": (N_("To is empty."),),
+    "border-inferred": (
+        N_("Trust was inferred and ends at {last}; if {target} is a host of yours, name it with --ours."),
+        N_("Trust was inferred; if {target} is a host of yours, name it with --ours."),
+    ),
+    "forwarder": (
+        N_("{server} took it for {recipient} and passed it on: a list or a forwarder, no stepping stone by this."),
+        N_("{server} passed it on as a list or a forwarder does; that makes it no stepping stone."),
+        N_("{target} passed it on as a list or a forwarder does; that makes it no stepping stone."),
+    ),
+    "own-server": (
+        N_("{server} sent it for a host of its own site."),
+        N_("{target} sent it for a host of its own site."),
+    ),
+    "logged-in": (
+        N_("The source had logged in at {server} ({user})."),
+        N_("The source had logged in at {target}."),
+    ),
+    "sender-of-its-own": (
+        N_("{server} mails for a sender of its own ({sender}), or believes strangers who say they are one."),
+        N_("{target} mails for a sender of its own, or believes strangers who say they are one."),
+    ),
+    "customer": (
+        N_("{server} mails for {sender}, whose own server handed it in."),
+        N_("{target} mails for a customer, whose own server handed it in."),
+    ),
+    "lines-disagree": (
+        N_("The last line to believe saw {seen}, but the next is by {by}: that host did not write it."),
+        N_("The line below the last one to believe was not written by {target}."),
+    ),
+    "time-backwards": (
+        N_("The line of {by} is {seconds} s later than the one above it: a wrong clock, or a line that was invented."),
+        N_("The line of {target} is later than the one above it: a wrong clock, or a line that was invented."),
+    ),
 }
 
 # What can stand between a client and a server and eat the client's address.

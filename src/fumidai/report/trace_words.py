@@ -27,6 +27,24 @@ CONFIDENCE: Final[Mapping[Confidence, str]] = {
 }
 CLAIMS: Final[Mapping[str, str]] = {
     "unknown-form": N_("no mail server that we know writes such a line"),
+    "topmost": N_("the reader's own server wrote this line"),
+    "inside-declared": N_("the line above saw a host that is declared as ours"),
+    "inside-private": N_("the line above saw a private address"),
+    "inside-same-host": N_("the line above saw its own host"),
+    "inside-same-site": N_("the line above saw a host of its own site"),
+    "inside-same-network": N_("the line above saw a host of its own network and site"),
+    "agrees-by-name": N_("the line above saw this host under its name"),
+    "agrees-by-address": N_("the line above saw this host under its address"),
+    "agrees-by-helo": N_("the line above heard this name as HELO"),
+    "agrees-by-site": N_("the line above saw a host of this site"),
+    "agrees-by-helo-site": N_("the line above heard a name of this site as HELO"),
+    "site-of-relay": N_("written at the same site"),
+    "nobody-vouches": N_("nobody vouches for it"),
+    "helo-bare-address": N_("HELO is a bare address"),
+    "dynamic-name": N_("its client bears the name of a customer's line"),
+    "may-be-forged": N_("name and address of its client do not agree"),
+    "no-date": N_("no readable date"),
+    "later-than-above": N_("{seconds} s later than the line above"),
 }
 
 
