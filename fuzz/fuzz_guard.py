@@ -25,7 +25,7 @@ from fumidai.guard.session import session_factory
 from fumidai.guard.settings import GuardSettings, LineEndings
 from fumidai.net.resolver import Resolver
 from fumidai.policy.decide import decide
-from fumidai.policy.model import policy_for_domains
+from fumidai.policy.model import Policy, policy_for_domains
 from fumidai.policy.request import Action, Request
 from fumidai.smtp.command import parse_chunk
 from fumidai.smtp.reply import Reply, ReplyReader
@@ -40,11 +40,18 @@ BDAT = re.compile(rb"BDAT[ \t]+(\d{1,20}(?:[ \t]+LAST)?)[ \t]*\r\n", re.IGNORECA
 TRACE = re.compile(rb"Received: (?:[^\r]|\r\n\t)*\r\n")
 
 
+class Plug:
+    """The socket that the client's end would have."""
+
+    def fileno(self) -> int:
+        return 3
+
+
 class Pipe(asyncio.Transport):
     """The client's end as the guard sees it, in memory."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__({"peername": (str(CLIENT), 40000), "sockname": ("203.0.113.1", 25)})
+        super().__init__({"peername": (str(CLIENT), 40000), "sockname": ("203.0.113.1", 25), "socket": Plug()})
         self._loop = loop
         self.session: asyncio.Protocol | None = None
         self.written = bytearray()
@@ -118,9 +125,10 @@ class Memory:
     keywords = frozenset({"8BITMIME", "SMTPUTF8", "DSN"})
     size = 0
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, mood: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, mood: int, policy: Policy) -> None:
         self.loop = loop
         self.mood = mood
+        self.policy = policy
         self.sent: list[Sent] = []
         self.busy = 0
 
@@ -156,7 +164,7 @@ class MemoryTransaction:
     def recipient(self, path: bytes, params: Mapping[str, bytes], tell: Tell) -> None:
         assert self._sent.state == "open"
         request = Request(CLIENT, None, None, False, None, self._sent.sender, path)
-        assert decide(POLICY, request).action is Action.PERMIT, path
+        assert decide(self._backend.policy, request).action is Action.PERMIT, path
         code = 550 if b"no" in path else 451 if b"later" in path else 250
         self._sent.recipients.append((path, code))
         self._tell(tell, Answer(Fate.ANSWERED, code, "recipient", f"{code // 100}.1.5"))
@@ -228,21 +236,20 @@ def target(data: bytes) -> None:
     check(whole, stream, mood)
 
 
-def run(pieces: list[bytes], mood: int) -> Seen:
+def run(pieces: list[bytes], mood: int, policy: Policy = POLICY, settings: GuardSettings | None = None) -> Seen:
     """One session; what it leaves to the loop's handler of exceptions is raised."""
     mistakes: list[dict[str, Any]] = []
     LOOP.set_exception_handler(lambda _, context: mistakes.append(context))
-    seen = LOOP.run_until_complete(talk(pieces, mood))
+    seen = LOOP.run_until_complete(talk(pieces, mood, policy, settings or usual_settings(mood)))
     if mistakes:
         raise AssertionError(mistakes[0]["message"]) from mistakes[0].get("exception")
     return seen
 
 
-async def talk(pieces: list[bytes], mood: int) -> Seen:
-    """A client that says these pieces, waits where it is held back, and closes."""
-    backend = Memory(LOOP, mood)
+def usual_settings(mood: int) -> GuardSettings:
+    """Small bounds, so that short sessions meet them."""
     endings = LineEndings.NORMALIZE if mood & 8 else LineEndings.REFUSE
-    settings = GuardSettings(
+    return GuardSettings(
         name="gate",
         line_endings=endings,
         message_size=900,
@@ -252,8 +259,13 @@ async def talk(pieces: list[bytes], mood: int) -> Seen:
         errors=8,
         refusals=12,
     )
+
+
+async def talk(pieces: list[bytes], mood: int, policy: Policy, settings: GuardSettings) -> Seen:
+    """A client that says these pieces, waits where it is held back, and closes."""
+    backend = Memory(LOOP, mood, policy)
     lines: list[str] = []
-    guard = Guard(POLICY, settings, lines.append, backend=backend, resolver=Resolver([]), clock=lambda: 1.7e9)
+    guard = Guard(policy, settings, lines.append, backend=backend, resolver=Resolver([]), clock=lambda: 1.7e9)
     session = session_factory(guard._duty)(guard._listener)
     pipe = Pipe(LOOP)
     pipe.session = session
