@@ -19,7 +19,7 @@ from fumidai.policy.hosts_access import Name, Named
 from fumidai.policy.model import Policy
 from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown, plain_address
 from fumidai.policy.rules import Rule
-from fumidai.policy.standing import Ground, Standing, shown_client
+from fumidai.policy.standing import MOST, Ground, Standing, shown_client
 from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
 from fumidai.smtp.forms import ALL, Form
 from fumidai.smtp.readings import Reading, readings
@@ -101,15 +101,17 @@ class Case:
 def make_case(policy: Policy, request: Request, facts: Mapping[Need, Fact]) -> Case:
     """Put a request, a policy and what was looked up side by side."""
     client = None if isinstance(request.client, Unknown) else plain_address(request.client)
-    called = _called(request, client, facts)
+    called = _called(policy, request, client, facts)
     name = None if isinstance(called, Named) else called
     return Case(policy, request, facts, client, name, policy.standings.of(client, called))
 
 
-def _called(request: Request, client: Address | None, facts: Mapping[Need, Fact]) -> Name:
+def _called(policy: Policy, request: Request, client: Address | None, facts: Mapping[Need, Fact]) -> Name:
     if not isinstance(request.client_name, Unknown):
         return request.client_name or Named.NOTHING
-    fact = facts.get(name_need(client)) if facts and client is not None else None
+    if client is None or FactKind.CLIENT_NAME not in policy.asks:
+        return UNKNOWN
+    fact = facts.get(name_need(client))
     if fact is None or fact.failed:
         return UNKNOWN
     return Named.FALSELY if fact.value == FALSE_NAME else fact.value or Named.NOTHING
@@ -136,11 +138,13 @@ def _readings(raw: bytes, routing: frozenset[Form]) -> tuple[Reading, ...]:
     return readings(_path(raw), routing)
 
 
+@lru_cache(maxsize=MOST)
 def name_need(client: Address) -> Need:
     """The verified name of a client; a fact's value is the name, "" if it has none, ``FALSE_NAME`` if it lies."""
     return Need(FactKind.CLIENT_NAME, str(client))
 
 
+@lru_cache(maxsize=MOST)
 def listed_need(zone: str, client: Address) -> Need:
     """Whether a blocklist has a client, as ``zone address``; a fact's value says what it is listed as, "" if not."""
     return Need(FactKind.DNSBL, f"{zone} {client}")

@@ -99,6 +99,10 @@ class Need:
     kind: FactKind
     subject: str
 
+    def __hash__(self) -> int:
+        # Facts are found by it, several for each recipient; kinds with one subject are few.
+        return hash(self.subject)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
