@@ -29,6 +29,7 @@ from fumidai.guard.settings import ProxyProtocol
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
 from fumidai.net.route import IpAddress
 from fumidai.smtp.server import Event, ServerMachine
+from fumidai.smtp.states import State
 
 _T = TypeVar("_T")
 
@@ -36,6 +37,9 @@ _T = TypeVar("_T")
 _SEND_HIGH_WATER: Final = 16 * 1024
 #: Seconds for a client that is sent away to hear it.
 _LINGER: Final = 2.0
+
+
+_CLOSED: Final = State.CLOSED
 
 
 class Hold:
@@ -211,7 +215,8 @@ class Line(Served):
 
     def _go_on(self) -> None:
         """What was waited for is answered: read what came meanwhile."""
-        self._release(Hold.ASKED)
+        if self._holds:
+            self._release(Hold.ASKED)
         machine = self.machine
         self._drive(machine.receive(b"") if machine.pending and not self._closing else [])
 
@@ -237,17 +242,17 @@ class Line(Served):
             return
         if (self._kept or machine.asked is not None) and not self._holds & Hold.BACKEND:
             self._keep(machine.waiting if machine.asked is not None else 0)
-        answered, due = bool(self._due), self._due
-        if answered:
+        due = self._due
+        if due:
             self._due = b""
             transport.write(due)
-        if self._closing or machine.closed or (self._eof and machine.asked is None):
+        if self._closing or machine.state is _CLOSED or (self._eof and machine.asked is None):
             self._close(transport, linger=self._closing and not self._eof)
         elif machine.asked is not None:
             self._alarm.off()  # now it is our turn, and the backend's
         elif machine.in_body:
             self._watch_body()
-        elif answered:
+        elif due:
             if self._leaving and self._transaction is None:
                 self._goodbye("Service is closing")
                 return

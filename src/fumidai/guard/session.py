@@ -40,6 +40,7 @@ from fumidai.policy.request import Action, Decision, Request
 from fumidai.smtp.command import Verb
 from fumidai.smtp.refusals import BLAMELESS, Refusal
 from fumidai.smtp.server import (
+    DATA_BEGIN,
     ChunkBegin,
     ChunkEnd,
     Close,
@@ -68,12 +69,13 @@ _SURPLUS: Final = 1000
 class Session(Line):
     """One client's questions and the answers to them."""
 
-    __slots__ = ("_chatter", "_ending", "_passage", "_refused", "_surplus")
+    __slots__ = ("_chatter", "_ending", "_passage", "_refused", "_sender", "_surplus")
 
     def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
         super().__init__(listener, duty)
         self._ending: Ending | None = None  # the dot was passed on, and the backend has not answered
         self._passage: Passage | None = None  # of the body that is on its way
+        self._sender: Sender | None = None  # of the transaction, or of the last one
         self._refused = 0
         self._surplus = 0  # recipients beyond those of one message
         self._chatter = 0
@@ -203,7 +205,8 @@ class Session(Line):
         if decision.action is Action.PERMIT:
             transaction = self._transaction
             if transaction is None:
-                self._transaction = transaction = self.post.backend.open(self._sender(), self._take_more)
+                self._sender = sender = self._who_sends()
+                self._transaction = transaction = self.post.backend.open(sender, self._take_more)
             transaction.recipient(path, params, partial(self._told_recipient, path, decision, monotonic()))
             return
         note_recipient(self, path, decision, f"{decision.code} {decision.enhanced}")
@@ -230,7 +233,7 @@ class Session(Line):
         if answer.fate is Fate.ANSWERED and answer.code == 354:
             hello = self.machine.hello
             line = received_line(
-                self._sender(),
+                sure(self._sender),
                 self.post.name,
                 [bracketed(rcpt.path) for rcpt in self.machine.recipients],
                 self.post.date(),
@@ -238,7 +241,7 @@ class Session(Line):
             )
             self._passage = Passage(self.post.settings, self._loop.time(), Ending(self))
             # Of the answer to a first chunk nothing is written yet.
-            self._say(*(usual(asked) if isinstance(asked, ChunkBegin) else usual(DataBegin())))
+            self._say(*(usual(asked) if isinstance(asked, ChunkBegin) else usual(DATA_BEGIN)))
             if not sure(self._transaction).body(line):
                 self._hold(Hold.BACKEND)
         else:
@@ -362,7 +365,7 @@ class Session(Line):
         self._transaction = None
         self._release(Hold.BACKEND)
 
-    def _sender(self) -> Sender:
+    def _who_sends(self) -> Sender:
         mail, who = sure(self.machine.sender), self.who
         return Sender(who.address, who.helo or "", who.tls, who.user, bracketed(mail.path), mail.params, self.id)
 

@@ -29,6 +29,8 @@ from fumidai.smtp.states import HELLOS, State, follow
 #: The name under which the asking side's users know it.
 ClientState = State
 _TLS = State.TLS
+#: Commands that begin the session, or begin it anew, when they are taken.
+_AFRESH = HELLOS | {Verb.XCLIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,18 +207,17 @@ class ClientMachine:
         if due > 1:
             self._queue.appendleft((said, due - 1))
         self._last = said
-        self._move(said, reply)
+        if said.verb in _AFRESH and reply.positive:
+            self._begin(said, reply)
+        self.state = follow(self.state, said.verb, reply.code, self.hello is not None)
         return Answered(said, reply)
 
-    def _move(self, said: Said, reply: Reply) -> None:
-        """Follow the table."""
-        if said.verb in HELLOS and reply.positive:
-            self.hello = said
-            self.extensions = Extensions() if said.verb is Verb.HELO else Extensions.parse(reply)
-        elif said.verb is Verb.XCLIENT and reply.positive:
-            self.hello = None
-            self.extensions = Extensions()
-        self.state = follow(self.state, said.verb, reply.code, self.hello is not None)
+    def _begin(self, said: Said, reply: Reply) -> None:
+        """The session begins, or begins anew."""
+        introduced = said.verb is not Verb.XCLIENT
+        self.hello = said if introduced else None
+        offers = introduced and said.verb is not Verb.HELO
+        self.extensions = Extensions.parse(reply) if offers else Extensions()
 
     def _hold(self, data: bytes) -> None:
         """Keep what is said in clear after the agreement to TLS, bounded."""

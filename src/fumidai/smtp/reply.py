@@ -62,6 +62,10 @@ class Reply:
     lines: tuple[bytes, ...]
     raw: bytes
 
+    def __hash__(self) -> int:
+        # The same bytes are the same reply, and their hash alone is cheaper than that of all fields.
+        return hash(self.raw)
+
     @property
     def enhanced(self) -> str:
         """Enhanced status code of the first line that carries one, ``""`` if none does (RFC 3463)."""

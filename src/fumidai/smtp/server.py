@@ -72,6 +72,7 @@ from fumidai.smtp.states import State, follow
 from fumidai.smtp.xclient import XClientFault, parse_xclient
 
 __all__ = [
+    "DATA_BEGIN",
     "ChunkBegin",
     "ChunkEnd",
     "Close",
