@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from fumidai.guard.counts import BOUNDS, Counts, Numbers, summed
-from fumidai.guard.metrics import LONGEST, PageReader, counters_of, exposition
+from fumidai.guard.metrics import ANSWERS, FAMILIES, LONGEST, PageReader, counters_of, exposition
 from fumidai.report.exposition import Family, Spread, family_text, histogram_text
 from tests.guard.commanded import commanding, free_port, page
 from tests.guard.faulty import behind
@@ -71,6 +71,15 @@ def test_an_answer_falls_into_the_bucket_of_its_time() -> None:
     assert found[one("fumidai_guard_backend_failures_total", step="message", fate="unknown")] == 1
     assert math.isclose(found[one("fumidai_guard_backend_answer_seconds_sum", step="message")], 600.0021)
     assert len(BOUNDS) < 20
+
+
+@pytest.mark.parametrize("page", ["docs/guard-service.md", "docs/guard-service.ja.md"])
+def test_every_number_is_on_the_page(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    for family in (*FAMILIES.values(), ANSWERS):
+        assert f"`{family.name.removeprefix('fumidai_guard_')}`" in text
+        for label in family.labels:
+            assert f"`{label}`" in text
 
 
 def test_labels_never_become_too_many() -> None:

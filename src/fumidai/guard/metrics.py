@@ -23,7 +23,7 @@ PATIENCE: Final = 10.0
 MOST: Final = 20
 _PAGE: Final = b"/metrics"
 
-_FAMILIES: Final = {
+FAMILIES: Final = {
     "decisions": Family(
         "fumidai_guard_decisions_total", "counter", "Recipients by what was decided and the rule.", ("action", "rule")
     ),
@@ -52,10 +52,10 @@ _FAMILIES: Final = {
     "workers": Family("fumidai_guard_workers", "gauge", "Worker processes that run."),
     "worker-deaths": Family("fumidai_guard_worker_deaths_total", "counter", "Workers that died and were replaced."),
     "listing-health": Family(
-        "fumidai_guard_blocklist_healthy", "gauge", "Processes in which the list's test points are right.", ("zone",)
+        "fumidai_guard_blocklist_healthy", "gauge", "1 where its test points are right in every process.", ("zone",)
     ),
 }
-_ANSWERS: Final = Family(
+ANSWERS: Final = Family(
     "fumidai_guard_backend_answer_seconds",
     "histogram",
     "Time until the server behind answered a recipient, or the end of a message.",
@@ -67,7 +67,7 @@ _ANSWERS: Final = Family(
 def counters_of(numbers: Numbers) -> Numbers:
     """Those that only grow, so that they outlive the worker that counted them."""
     return {
-        key: number for key, number in numbers.items() if (f := _FAMILIES.get(key[0])) is None or f.kind == "counter"
+        key: number for key, number in numbers.items() if (f := FAMILIES.get(key[0])) is None or f.kind == "counter"
     }
 
 
@@ -76,7 +76,7 @@ def exposition(numbers: Numbers) -> str:
     samples: dict[str, dict[tuple[str, ...], float]] = {}
     for (name, *labels), number in numbers.items():
         samples.setdefault(name, {})[tuple(labels)] = number
-    counted = [family_text(family, samples[name]) for name, family in _FAMILIES.items() if name in samples]
+    counted = [family_text(family, samples[name]) for name, family in FAMILIES.items() if name in samples]
     return "".join((*counted, _answers(numbers)))
 
 
@@ -89,7 +89,7 @@ def _answers(numbers: Numbers) -> str:
         )
         for step in steps
     }
-    return histogram_text(_ANSWERS, spreads) if spreads else ""
+    return histogram_text(ANSWERS, spreads) if spreads else ""
 
 
 class PageReader:
