@@ -73,6 +73,30 @@ async def test_a_bad_policy_is_refused_and_the_old_one_stays(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+async def test_a_warning_is_told_once(tmp_path: Path, workers: int) -> None:
+    port, more = free_port(), f"workers = {workers}\n"
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port, more=more)) as command:
+        doubtful = policy(port, backend.port, more=more) + '[access]\n"To:u@a.test" = "DISCARD"\n'
+        await reload(command, tmp_path, doubtful)
+        command.signal(signal.SIGTERM)
+        assert await command.end() == 0
+    assert sum("which says the same" in line for line in command.said) == 1, command.said
+
+
+async def test_a_fault_of_ours_is_no_reason_to_end(tmp_path: Path) -> None:
+    """Something that nobody foresaw: here the reader runs out of stack."""
+    port = free_port()
+    async with behind() as backend, commanding(tmp_path, policy(port, backend.port)) as command:
+        (tmp_path / "fumidai.toml").write_text("x = " + "[" * 200_000, encoding="utf-8")
+        command.signal(signal.SIGHUP)
+        await command.hear("Nothing was changed")
+        async with calling(port) as client:
+            assert await client.say(b"EHLO c.test") == 250
+            assert await client.say(b"MAIL FROM:<s@c.test>") == 250
+            assert await client.say(b"RCPT TO:<u@a.test>") == 250
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_what_can_not_change_is_named(tmp_path: Path, workers: int) -> None:
     port, more = free_port(), f"workers = {workers}\n"
     async with behind() as backend, commanding(tmp_path, policy(port, backend.port, more=more)) as command:

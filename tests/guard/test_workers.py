@@ -119,7 +119,7 @@ def work(setup, plugs, line):
     time.sleep(1000)
 
 setup = Setup(Policy(), GuardSettings(workers=2))
-supervisor = Supervisor(setup, lambda: setup, [Plugs(), Plugs()], Voice(), work, lambda places: None, hangs=0.5)
+supervisor = Supervisor(setup, lambda **_: setup, [Plugs(), Plugs()], Voice(), work, lambda places: None, hangs=0.5)
 sys.exit(supervisor.run())
 """
 
@@ -171,7 +171,7 @@ from fumidai.guard.supervisor import Supervisor
 from fumidai.policy.model import Policy
 
 setup = Setup(Policy(), GuardSettings(workers=2))
-sys.exit(Supervisor(setup, lambda: setup, [Plugs(), Plugs()], None, lambda *_: 74, print).run())
+sys.exit(Supervisor(setup, lambda **_: setup, [Plugs(), Plugs()], None, lambda *_: 74, print).run())
 """
 
 

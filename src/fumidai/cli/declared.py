@@ -44,8 +44,8 @@ class Declared:
         return Source(self.file, key_lines(self.text.removeprefix("\ufeff").replace("\r\n", "\n")))
 
 
-def load_policy(name: str | None) -> Declared:
-    """Read the named policy file, or the one that stands in this folder.
+def load_policy(name: str | None, *, quiet: bool = False) -> Declared:
+    """Read the named policy file, or the one that stands in this folder; what is said of it, unless ``quiet``.
 
     Raises:
         UsageError: the named file can't be read.
@@ -60,9 +60,9 @@ def load_policy(name: str | None) -> Declared:
         raise UsageError(
             N_("The policy {file} can't be read: {why}."), file=str(path), why=error.strerror or str(error)
         ) from error
-    if not name:
+    if not name and not quiet:
         complaints().write(say(N_("Using the policy in ./{file}."), file=show(str(path))))
-    return read_declared(str(path), text)
+    return read_declared(str(path), text, quiet=quiet)
 
 
 def read_declared(file: str, text: str, *, quiet: bool = False) -> Declared:

@@ -56,17 +56,20 @@ def guard_until_stopped(options: Mapping[str, Any]) -> int:
     def ready(places: list[tuple[str, int]]) -> None:
         _ready(places, settings)
 
-    return serve(setup, lambda: read_setup(options), Screen(settings.workers > 1), ready)
+    def load(*, quiet: bool) -> Setup:
+        return read_setup(options, quiet=quiet)
+
+    return serve(setup, load, Screen(settings.workers > 1), ready)
 
 
-def read_setup(options: Mapping[str, Any]) -> Setup:
-    """Read everything that a guard needs; warnings go to standard error.
+def read_setup(options: Mapping[str, Any], *, quiet: bool = False) -> Setup:
+    """Read everything that a guard needs; warnings go to standard error, unless ``quiet``.
 
     Raises:
         UsageError: there is no policy, or it is not said where to listen.
         PolicyError: it is wrong.
     """
-    declared = load_policy(options["policy"])
+    declared = load_policy(options["policy"], quiet=quiet)
     if not declared:
         raise UsageError(
             N_("A guard needs a policy."),
@@ -81,7 +84,7 @@ def read_setup(options: Mapping[str, Any]) -> Setup:
             mend=N_('Write listen = ["0.0.0.0:25"] into [guard], or say --listen.'),
         )
     warn_of_hidden(policy, settings, source, look_around(), is_own)
-    for warning in source.warnings:
+    for warning in () if quiet else source.warnings:
         complaints().write(warning_text(warning))
     return Setup(policy, settings, _files(declared, settings))
 

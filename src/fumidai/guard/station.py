@@ -49,7 +49,16 @@ class Setup:
     files: tuple[Path, ...] = ()
 
 
-Load = Callable[[], Setup]
+class Load(Protocol):
+    """Reads everything again."""
+
+    def __call__(self, *, quiet: bool) -> Setup:
+        """What was read; warnings are told unless ``quiet``.
+
+        Raises:
+            FumidaiError: it is wrong.
+        """
+        ...
 
 
 class Voice(Protocol):
@@ -70,6 +79,9 @@ class Voice(Protocol):
 
 class Station:
     """See above; ``Alone`` and ``Worker`` are the two kinds."""
+
+    #: The parent has told the warnings already.
+    _quiet = False
 
     def __init__(self, setup: Setup, load: Load, plugs: Plugs, voice: Voice) -> None:
         self._load = load
@@ -103,10 +115,10 @@ class Station:
                 self._again = False
                 self._reload_begins()
                 try:
-                    setup = await asyncio.to_thread(self._load)
+                    setup = await asyncio.to_thread(self._load, quiet=self._quiet)
                     self._reloaded(await self._guard.take_over(setup.policy, setup.settings))
-                except FumidaiError as error:
-                    self._reload_failed(error)
+                except Exception as problem:
+                    self._reload_failed(reload_error(problem))
         finally:
             self._reloading = None
 
@@ -166,6 +178,8 @@ class Worker(Station):
         line: to the parent.
     """
 
+    _quiet = True
+
     def __init__(self, setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> None:
         super().__init__(setup, load, plugs, voice)
         self._line = line
@@ -217,6 +231,14 @@ class Worker(Station):
             numbers = self._guard.counts.numbers()
             say(self._line, ALIVE if numbers == before else counts_line(numbers))
             before = numbers
+
+
+def reload_error(problem: Exception) -> FumidaiError:
+    """What to tell of a reload that failed; a fault of ours is no reason to end, either."""
+    if isinstance(problem, FumidaiError):
+        return problem
+    message = N_("What was to be read again could not be, by a fault of Fumidai itself: {what}")
+    return FumidaiError(message, what=f"{type(problem).__name__}: {problem}")
 
 
 def say_reloaded(voice: Voice, stuck: Sequence[str]) -> None:

@@ -33,14 +33,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fumidai.errors import FumidaiError, SystemTrouble
+from fumidai.errors import SystemTrouble
 from fumidai.guard.counts import Counts, Numbers, summed
 from fumidai.guard.metrics import counters_of
 from fumidai.guard.metrics_port import MetricsPort
 from fumidai.guard.notify import notify, reloading
 from fumidai.guard.places import Plugs, addresses_of, close_all
 from fumidai.guard.run import keep_fixed
-from fumidai.guard.station import Load, Setup, Voice, say_refused, say_reloaded
+from fumidai.guard.station import Load, Setup, Voice, reload_error, say_refused, say_reloaded
 from fumidai.guard.worker_line import READY, STOP, Ear, counts_of, reload_line, reloaded_of, say
 from fumidai.texts import N_
 
@@ -191,10 +191,10 @@ class Supervisor:
     def _reload(self) -> None:
         reloading()
         try:
-            setup = self._load()
-        except FumidaiError as error:
+            setup = self._load(quiet=False)
+        except Exception as problem:
             self._counts.add(("reloads", "refused"))
-            say_refused(self._voice, error)
+            say_refused(self._voice, reload_error(problem))
         else:
             settings, self._stuck = keep_fixed(self._setup.settings, setup.settings)
             self._setup = replace(setup, settings=settings)
