@@ -381,3 +381,18 @@ def test_a_reload_changes_the_numbers_and_forgets_nobody() -> None:
     assert gate.turned_away(client, 1) is None
     assert stricter.turned_away(ip_address("2001:db8::2"), 1) is None
     assert crowd.most == 200
+
+
+def test_workers_share_the_numbers_out() -> None:
+    crowd = Crowd(1000)
+    client = ip_address("192.0.2.1")
+    access_map = access('"ClientConn:192.0.2.2" = 5\n"ClientConn:192.0.2.3" = 0\n"GreetPause:192.0.2.2" = 500')
+    gate = Gate(GuardSettings(workers=4, connections_per_client=10, connections_per_net=0), access_map, crowd)
+    for address, most in (("192.0.2.1", 3), ("192.0.2.2", 2), ("192.0.2.3", 50)):
+        client = ip_address(address)
+        let_in = 0
+        while gate.turned_away(client, 0) is None and let_in < 50:
+            gate.let_in(client, 0)
+            let_in += 1
+        assert let_in == most
+    assert gate.pause(ip_address("192.0.2.2")) == 0.5, "a pause is nobody's share"

@@ -146,6 +146,18 @@ async def test_the_limits_are_those_of_the_client_and_not_of_the_proxy() -> None
         assert running.guard._crowd.connected == 0
 
 
+@pytest.mark.parametrize("header", [STRANGER, NOBODY, ITSELF])
+async def test_a_stranger_behind_a_header_may_not_say_who_he_is(header: bytes) -> None:
+    async with guarding(1, policy=FRIENDS, proxies=LOCAL) as running, connected(running.port) as stranger:
+        stranger.writer.write(header)
+        lines = [b"NOOP", b"EHLO c.test", b"XCLIENT ADDR=192.0.2.7", b"MAIL FROM:<>", b"RCPT TO:<v@evil.test>"]
+        answers = [await stranger.say(line) for line in lines]
+        assert answers == [220, 250, 250, 502, 250]
+        last = await stranger.reply()
+        assert last is not None
+        assert last.code == 550
+
+
 # --- XCLIENT ---
 
 

@@ -10,7 +10,7 @@ seconds is counted whole, and what is older than seventy is forgotten.
 Time comes in as an argument (any clock of seconds that never goes back); nothing here waits or raises.
 
 Limits: of the clients that are not connected the ``most`` last seen are remembered; who comes with more addresses than
-that is counted anew. Tables are one process's: N processes bear N times the numbers.
+that is counted anew. Tables are one process's.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@
 ``ClientConn:``, ``ClientRate:`` and ``GreetPause:`` of the access table stand in place of the numbers of ``[guard]``
 for the clients that they name; 0 is no limit, as in sendmail.
 
-Limits: the counts are one process's (see ``crowd``). A client that has no address of its own (behind a gateway) shares
-the numbers of the address it comes from.
+Several workers share each number out among them, rounded up, because the system gives each about as many clients.
+
+Limits: the counts are one process's (see ``crowd``), so a client's own share is only about right. A client that has no
+address of its own (behind a gateway) shares the numbers of the address it comes from.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class Gate:
         self._settings = settings
         self._access = access
         self._crowd = crowd
+        self._workers = settings.workers
         crowd.most = settings.clients
 
     def is_proxy(self, peer: IpAddress) -> bool:
@@ -72,11 +75,11 @@ class Gate:
     def turned_away(self, client: IpAddress, now: float) -> Stop | None:
         """Why a client may not come in."""
         crowd, settings = self._crowd, self._settings
-        if _reached(crowd.open_from(client), self._number(Tag.CLIENT_CONN, client, settings.connections_per_client)):
+        if _reached(crowd.open_from(client), self._shared(Tag.CLIENT_CONN, client, settings.connections_per_client)):
             return CLIENT_FULL
-        if _reached(crowd.open_near(client), settings.connections_per_net):
+        if _reached(crowd.open_near(client), self._share(settings.connections_per_net)):
             return NET_FULL
-        rate = self._number(Tag.CLIENT_RATE, client, settings.connection_rate)
+        rate = self._shared(Tag.CLIENT_RATE, client, settings.connection_rate)
         if rate and _reached(crowd.count(client, Deed.CONNECTION, now), rate):
             return CONNECTION_RATE
         if self._over(client, Deed.REFUSED, settings.refusal_rate, now):
@@ -122,7 +125,14 @@ class Gate:
         return None
 
     def _over(self, client: IpAddress, deed: Deed, rate: int, now: float) -> bool:
-        return bool(rate) and self._crowd.count(client, deed, now) >= rate
+        return bool(rate) and self._crowd.count(client, deed, now) >= self._share(rate)
+
+    def _shared(self, tag: Tag, client: IpAddress, otherwise: int) -> int:
+        return self._share(self._number(tag, client, otherwise))
+
+    def _share(self, number: int) -> int:
+        """This process's part of a number; nought, which is no limit, stays nought."""
+        return -(-number // self._workers)
 
     def _number(self, tag: Tag, client: IpAddress, otherwise: int) -> int:
         said = self._access.client_number(tag, client)

@@ -105,10 +105,12 @@ class Line(Served):
         self.id = post.next_id()
         self.identify(Client(self.peer))
         proxy = post.gate.is_proxy(self.peer)
-        self.machine = ServerMachine(post.announced(proxy=proxy), post.limits, collect=False)
+        headed = proxy and post.settings.proxy_protocol is ProxyProtocol.REQUIRED
+        # What comes behind a header is the client's own words: through such a proxy every stranger could say XCLIENT.
+        self.machine = ServerMachine(post.announced(proxy=proxy and not headed), post.limits, collect=False)
         self._alarm = Alarm(self._loop, self._too_slow)
         transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
-        if proxy and post.settings.proxy_protocol is ProxyProtocol.REQUIRED:
+        if headed:
             ProxyWait(self, transport, post.settings.proxy_time)
         else:
             self.arrive(transport)

@@ -84,7 +84,7 @@ class Post:
         """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it.
 
         Args:
-            proxy: to a declared proxy, which may say who its client is.
+            proxy: to a declared proxy that speaks SMTP itself, and so may say who its client is.
         """
         seen = self.backend.keywords, self.backend.size
         if seen != self._seen:
