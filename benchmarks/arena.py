@@ -216,6 +216,7 @@ backend = "smtp://127.0.0.1:{SINK_PORT}"
 name = "guard.{OURS}"
 connections = 10000
 connections_per_client = 10000
+connections_per_net = 10000
 user = "root"
 workers = 1
 [blocklists]

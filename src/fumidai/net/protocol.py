@@ -22,12 +22,11 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 from typing import Final
 
-from fumidai.evidence.vantage import plain
 from fumidai.net.descriptors import highest_for_clients
+from fumidai.net.peer_address import peer_address
 from fumidai.net.route import IpAddress
 from fumidai.net.serve import BACKLOG, Bounds, bound_sockets
 
@@ -128,7 +127,7 @@ class Served(asyncio.Protocol):
         if name is None:  # gone before one could look
             transport.abort()
             return
-        self.peer = _address(name[0])
+        self.peer = peer_address(name[0])
         if not self._listener.has_descriptors(transport) or not self._listener.admit(self):
             transport.write(self._listener.bounds.full)
             transport.close()
@@ -142,12 +141,6 @@ class Served(asyncio.Protocol):
             self.transport = None
             self._listener.left(self)
             self.lost()
-
-
-@lru_cache(4096)
-def _address(name: str) -> IpAddress:
-    """The address that the system names; the same object for the same client, which is quicker to compare."""
-    return plain(ip_address(name.partition("%")[0]))
 
 
 class ProtocolListener:
