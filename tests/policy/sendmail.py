@@ -26,6 +26,7 @@ PROGRAM = "usr/libexec/sendmail/sendmail"
 MC = """divert(0)dnl
 OSTYPE(`linux')dnl
 FEATURE(`nocanonify')dnl
+define(`_FFR_SRCHLIST_A', `1')dnl
 FEATURE(`access_db', `hash -T<TMPF> {work}/access', `skip', `relaytofulladdress')dnl
 FEATURE(`blocklist_recipients')dnl
 FEATURE(`accept_unresolvable_domains')dnl
@@ -37,6 +38,10 @@ LOCAL_RULESETS
 Sasked
 R$*\t$: $&{{client_name}} $| $&{{client_addr}}
 R$* $| $*\t$@ $>check_relay $1 $| $2
+Srate
+R$*\t$: $>SearchList <! ClientRate> $| <A:$&{{client_addr}}> <E:> <>
+Sconn
+R$*\t$: $>SearchList <! ClientConn> $| <A:$&{{client_addr}}> <E:> <>
 """
 KEYS = [
     *("192.0.2.1", "192.0.2", "192", "203.0.113", "203.0.113.9", "IPv6:2001:db8", "IPv6:2001:db8:0:0:0:0:0:1"),
@@ -80,10 +85,8 @@ class Sendmail:
     def _run(self, command: list[object], text: str = "") -> str:
         folders = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib")
         libraries = {"LD_LIBRARY_PATH": ":".join(str(self.root / folder) for folder in folders)}
-        rights = [] if os.geteuid() == 0 else ["-r"]
-        alone = ["unshare", *rights, "-u", "-n", "sh", "-c", 'hostname oracle.lab.test; exec "$@"', "sh"]
         done = subprocess.run(
-            [*alone, *map(str, command)],
+            list(map(str, command)),
             input=text,
             env=os.environ | libraries,
             capture_output=True,
@@ -94,17 +97,29 @@ class Sendmail:
 
     def answers(self, table: dict[str, str], questions: list[Question]) -> list[Answer]:
         """What the rule sets say to some questions under a table."""
-        cf = self.work / "s.cf"
-        lines = "".join(f"{key}\t{side}\n" for key, side in table.items())
-        self._run([self.root / "usr/libexec/sendmail/makemap", "-C", cf, "hash", self.work / "access"], lines)
-        said = self._run([self.root / PROGRAM, "-bt", "-C", cf], "".join(map(_lines, questions)))
-        words = [
-            _word(line.split("returns:")[1].strip())
-            for line in said.splitlines()
-            if "returns:" in line and line.lstrip("> ").split()[0] in RULE_SETS
-        ]
-        assert len(words) == 3 * len(questions), said
+        words = [_word(result) for result in self._results(table, "".join(map(_lines, questions)), RULE_SETS)]
+        assert len(words) == 3 * len(questions)
         return [(words[at], words[at + 1], words[at + 2]) for at in range(0, len(words), 3)]
+
+    def numbers(self, table: dict[str, str], clients: list[str]) -> list[tuple[int | None, int | None]]:
+        """What ClientRate: and ClientConn: say of some clients."""
+        lines = "".join(f".D{{client_addr}}{_address(client)}\nrate x\nconn x\n" for client in clients)
+        results = self._results(table, lines, ("rate", "conn"))
+        found = [None if "?" in result else int(result.strip("<> ")) for result in results]
+        assert len(found) == 2 * len(clients)
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    def _results(self, table: dict[str, str], lines: str, rule_sets: tuple[str, ...]) -> list[str]:
+        """What these rule sets return, in the order in which they were asked."""
+        cf = self.work / "s.cf"
+        text = "".join(f"{key}\t{side}\n" for key, side in table.items())
+        self._run([self.root / "usr/libexec/sendmail/makemap", "-C", cf, "hash", self.work / "access"], text)
+        # Only sendmail itself asks for its own name and for others'.
+        rights = [] if os.geteuid() == 0 else ["-r"]
+        alone = ["unshare", *rights, "-u", "-n", "sh", "-c", 'hostname oracle.lab.test; exec "$@"', "sh"]
+        said = self._run([*alone, self.root / PROGRAM, "-bt", "-C", cf], lines).splitlines()
+        returned = [line.lstrip("> ").split("returns:") for line in said if "returns:" in line]
+        return [words[1].strip() for words in returned if words[0].split()[0] in rule_sets]
 
 
 @contextmanager
@@ -128,13 +143,19 @@ def _word(result: str) -> str:
 
 def _lines(question: Question) -> str:
     client, name, sender, recipient = question
-    if ":" in client:
-        client = "IPv6:" + ":".join(f"{int(group, 16):x}" for group in ip_address(client).exploded.split(":"))
+    address = _address(client)
     return (
-        f".D{{client_addr}}{client}\n.D{{client_name}}{name or f'[{client}]'}\n"
+        f".D{{client_addr}}{address}\n.D{{client_name}}{name or f'[{address}]'}\n"
         f".D{{client_resolve}}{'OK' if name else 'FAIL'}\n.Dr SMTP\n.Df {sender}\n"
         f"asked x\ncheck_mail <{sender}>\ncheck_rcpt <{recipient}>\n"
     )
+
+
+def _address(client: str) -> str:
+    """An address as sendmail has it."""
+    if ":" not in client:
+        return client
+    return "IPv6:" + ":".join(f"{int(group, 16):x}" for group in ip_address(client).exploded.split(":"))
 
 
 def _table(dice: random.Random) -> dict[str, str]:
@@ -155,3 +176,14 @@ def cases(seed: int, count: int, each: int = 16) -> Iterator[tuple[dict[str, str
             table,
             [(*dice.choice(CLIENTS), dice.choice(SENDERS), dice.choice(RECIPIENTS)) for _ in range(each)],
         )
+
+
+def counted(seed: int, count: int) -> Iterator[dict[str, str]]:
+    """Random tables with numbers, and with a key that must not be taken for one."""
+    dice, keys = random.Random(seed), [key for key in KEYS if key[0] in "12I"]
+    for _ in range(count):
+        table = {dice.choice(keys): "REJECT"}
+        for _ in range(dice.randint(1, 6)):
+            key = dice.choice(["ClientRate:", "ClientConn:"]) + dice.choice([*keys, "", ""])
+            table[key] = str(dice.randint(0, 9))
+        yield table
