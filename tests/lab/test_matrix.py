@@ -19,9 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 EXIT = {"closed": 0, "accepts": 1, "reflects": 1, "open": 2, "inconclusive": 3, "unreachable": 3}
 # Forms of lab.truth that ask what a row of the same name in the catalogue does not.
 OTHER = {"unknown-user", "unknown-user-victim"}
-#: Now and then its rows stay put off on one address family; until the cause is known it is left out.
-NOT_YET = {"postfix-greylist-open"}
-NAMES = [name for name in list(all_servers()) if name not in NOT_YET]
+NAMES = list(all_servers())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -78,7 +78,8 @@ def retry_hint(text: str) -> float | None:
 
     Only where the reply speaks of waiting at all: "timeout after 300 seconds" is no invitation.
     """
-    shown = text[:READ_AT_MOST].lower()
+    # What we sent is echoed in most refusals, and an address may hold "9m".
+    shown = _without_ours(text[:READ_AT_MOST].lower())
     if not any(hint in shown for hint in _HINTS):
         return None
     return _first_span(shown) or _clock(shown)
@@ -116,6 +117,8 @@ def _first_span(text: str) -> float | None:
     """The first time written with units, its parts added ("4 minutes and 30 seconds")."""
     total, end = 0.0, -1
     for found in _SPAN.finditer(text):
+        if end < 0 and found.start() and text[found.start() - 1].isalnum():
+            continue  # inside a word: only what follows a time may stand so close to it ("5m30s")
         if end >= 0 and text[end : found.start()].strip() not in _BETWEEN:
             break
         total += int(found[1]) * _UNITS[found[2][0]]

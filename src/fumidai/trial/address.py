@@ -144,10 +144,13 @@ class AddressRun:
         return True
 
     def _due(self, waiting: Sequence[Interview], after: float | None) -> float | None:
-        """When to ask all of them together: the latest of their times that lies before the end."""
+        """When to ask all of them together: the latest of their times that lies before the end.
+
+        A row that may be asked only after the end doesn't keep the others from being asked.
+        """
         hints = [hint for interview in waiting for _, hint in interview.deferred]
-        told = [hint for hint in hints if hint is not None]
-        dues = [time.monotonic() + max(told) + 1.0] if told else []
+        told = [time.monotonic() + hint + 1.0 for hint in hints if hint is not None]
+        dues = [due for due in told if due < self.deadline]
         if len(told) < len(hints) and after is not None:
             dues.append(max(interview.last_first_asking for interview in waiting) + after)
         return max((due for due in dues if due < self.deadline), default=None)
