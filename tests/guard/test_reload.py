@@ -12,7 +12,7 @@ import pytest
 from tests.guard.commanded import Command, commanding, free_port, number, page, until
 from tests.guard.faulty import behind
 from tests.guard.guarded import calling
-from tests.guard.test_kill import Load, check
+from tests.guard.senders import Senders
 
 DONE = "Everything was read again"
 RELOADS = 100
@@ -159,8 +159,7 @@ async def test_a_hundred_reloads_under_load_lose_nothing_and_no_memory(tmp_path:
     port, metrics = free_port(), free_port()
     more = f'metrics = "127.0.0.1:{metrics}"\n'
     async with behind() as backend, commanding(tmp_path, policy(port, backend.port, more=more)) as command:
-        load = Load(port)
-        clients = [asyncio.create_task(load.client()) for _ in range(4)]
+        load = Senders(port, 4)
         used: list[int] = []
         for count in range(RELOADS):
             before = len(load.acknowledged)
@@ -171,15 +170,13 @@ async def test_a_hundred_reloads_under_load_lose_nothing_and_no_memory(tmp_path:
             if count in (RELOADS // 2, RELOADS - 1):
                 used.append(memory(command.pid))
         text = await page(metrics)
+        await load.finish()
         command.signal(signal.SIGTERM)
         assert await command.end() == 0
-        for client in clients:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0.1)
     assert number(text, 'fumidai_guard_reloads_total{result="taken"}') == RELOADS
     assert number(text, "fumidai_guard_sessions_total") == 4, "no client had to come again"
     assert len(load.acknowledged) >= RELOADS
     assert not load.refused
-    check(load, backend)
+    assert not load.doubts
+    assert load.hold_against(taken.message for taken in backend.taken).sound
     assert used[1] - used[0] < 4_000_000, used

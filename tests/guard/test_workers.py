@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.guard.commanded import commanding, free_port, number, page, until
 from tests.guard.faulty import behind
 from tests.guard.guarded import calling, session
-from tests.guard.test_kill import Load, check
+from tests.guard.senders import Senders
 
 WORKERS = 3
 
@@ -70,8 +70,7 @@ async def test_all_serve_and_their_numbers_are_added_up(tmp_path: Path) -> None:
 async def test_workers_are_killed_under_load_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     port, metrics = free_port(), free_port()
     async with behind() as backend, commanding(tmp_path, policy(port, backend.port, metrics)) as command:
-        load = Load(port)
-        clients = [asyncio.create_task(load.client()) for _ in range(8)]
+        load = Senders(port)
         for _ in range(6):
             await asyncio.sleep(0.2)
             killed = command.children()[0]
@@ -79,13 +78,11 @@ async def test_workers_are_killed_under_load_and_nothing_acknowledged_is_lost(tm
             await until(lambda: len(command.children()) < WORKERS)
             before = len(load.acknowledged)
             await until(lambda: len(load.acknowledged) > before + 20)  # noqa: B023  # it is called here
+        await load.finish()
         command.signal(signal.SIGTERM)
         assert await command.end() == 0
-        for client in clients:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0.1)
-    check(load, backend)
+    tally = load.hold_against(taken.message for taken in backend.taken)
+    assert tally.sound, (tally, tally.lost, tally.unasked)
     waits = [line.rpartition("in ")[2] for line in command.said if "was ended by signal 9" in line]
     assert waits[0] == "0.25 s."
     assert "0.5 s." in waits, "who dies again and again is waited for longer"
