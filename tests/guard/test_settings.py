@@ -7,7 +7,7 @@ import pytest
 
 from fumidai.errors import PolicyError
 from fumidai.guard.decision_log import LogFormat, sentence
-from fumidai.guard.settings import GuardSettings, LineEndings, read_settings
+from fumidai.guard.settings import GuardSettings, LineEndings, ProxyProtocol, read_settings
 from fumidai.policy.lines import key_lines
 from fumidai.policy.notice import Source
 from fumidai.policy.read import read_policy
@@ -29,6 +29,25 @@ def test_everything_is_read() -> None:
     assert [(str(place.address), place.port) for place in settings.listen] == [("None", 25), ("::1", 2525)]
     assert (settings.line_endings, settings.log_format) == (LineEndings.NORMALIZE, LogFormat.TEXT)
     assert (settings.message_size, settings.grace, settings.name) == (5000, 0, "gate.a.test")
+
+
+def test_proxies_and_limits_are_read() -> None:
+    lines = [
+        'proxies = ["192.0.2.10", "2001:db8:1::/64"]',
+        'proxy_protocol = "never"',
+        *(
+            "connection_rate = 60",
+            "message_rate = 120",
+            "recipient_rate = 0",
+            "greet_pause = 500",
+            "message_time = 600",
+        ),
+    ]
+    settings = read(HEAD + BACKEND + "\n".join(lines) + "\n")
+    assert [str(network) for network in settings.proxies] == ["192.0.2.10/32", "2001:db8:1::/64"]
+    assert settings.proxy_protocol is ProxyProtocol.NEVER
+    assert (settings.connection_rate, settings.message_rate, settings.recipient_rate) == (60, 120, 0)
+    assert (settings.greet_pause, settings.message_time) == (500, 600)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +77,20 @@ def test_backends(url: str, parts: tuple[str, str, int, str]) -> None:
         ("message_size = 10", "message_size"),
         ('recipients = "many"', "recipients"),
         ('name = "two words"', "name"),
+        ('proxies = "192.0.2.10"', "proxies"),
+        ('proxies = ["0.0.0.0/0"]', "proxies"),
+        ('proxies = ["::/0"]', "proxies"),
+        ('proxies = ["0.0.0.0/1", "128.0.0.0/1"]', "proxies"),
+        ('proxies = ["192.0.2.1/24"]', "proxies"),
+        ('proxies = ["::ffff:192.0.2.0/120"]', "proxies"),
+        ('proxies = ["lb.a.test"]', "proxies"),
+        ("proxies = [25]", "proxies"),
+        ('proxy_protocol = "maybe"', "proxy_protocol"),
+        ("proxy_time = 0", "proxy_time"),
+        ("connections_per_net = -1", "connections_per_net"),
+        ("greet_pause = 1.5", "greet_pause"),
+        ("clients = 5", "clients"),
+        ("buffer = 10", "buffer"),
         ("workers = 0", "workers"),
         ("colour = 4", "colour"),
         ('metrics = "9125"', "metrics"),
