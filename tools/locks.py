@@ -16,10 +16,12 @@ from tools.environment import LOCKS, ROOT, SetupError, find_uv, say, uv_environm
 
 HEAD = "# Written by `python3 dev.py lock`. Hashes, and no package index: the machine's own is used.\n"
 COMMON = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"]
+#: Also what is optional is tested.
+EXTRAS = ["--extra", "speed", "--extra", "argon2"]
 SOURCES = {
     "uv.txt": ["requirements/uv.in"],
     "run.txt": ["pyproject.toml", "--group", "build"],
-    "dev.txt": ["pyproject.toml", "--extra", "speed", "--group", "dev", "--constraints", "requirements/run.txt"],
+    "dev.txt": ["pyproject.toml", *EXTRAS, "--group", "dev", "--constraints", "requirements/run.txt"],
 }
 
 

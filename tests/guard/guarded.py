@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fumidai.guard.backend import Backend
+from fumidai.guard.keyring import Keyring
 from fumidai.guard.run import Guard
 from fumidai.guard.settings import GuardSettings, Place_
 from fumidai.guard.smtp_backend import SmtpBackend
@@ -63,6 +64,7 @@ async def guarding(
     times: Times = HURRIED,
     resolver: Resolver | None = None,
     address: IPv4Address = LOOPBACK,
+    keyring: Keyring | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A guard before a backend, or before an SMTP server on this port of loopback."""
@@ -73,7 +75,7 @@ async def guarding(
 
     chosen = replace(SETTINGS, listen=(Place_(address, 0),), **settings)
     behind = SmtpBackend("127.0.0.1", backend, "gate.a.test", times) if isinstance(backend, int) else backend
-    guard = Guard(policy, chosen, write, backend=behind, resolver=resolver)
+    guard = Guard(policy, chosen, write, keyring=keyring, backend=behind, resolver=resolver)
     await guard.start()
     try:
         yield Running(guard, lines)

@@ -438,6 +438,38 @@ def test_a_dialogue_of_auth():
     assert talk.codes == [220, 250, 334, 235, 250]
 
 
+@pytest.mark.parametrize(
+    ("line", "refusal"),
+    [(b"A" * 3000, Refusal.AUTH_TOO_LONG), (b"A\rA", Refusal.CONTROL), (b"\0", Refusal.CONTROL)],
+)
+def test_a_line_of_auth_that_is_refused_ends_the_exchange(line, refusal):
+    def asking(question: Question) -> tuple[int, str, str]:
+        return (334, "", "") if isinstance(question, Other) else taking(question)
+
+    talk = Talk(ServerMachine(["AUTH PLAIN"]), asking)
+    events = talk.hear(b"EHLO x\r\nAUTH PLAIN\r\n" + line + b"\r\nRSET\r\n")
+    assert refusals(events) == [refusal]
+    assert events[-1] == Reset(), "what follows is a command"
+    assert talk.codes == [220, 250, 334, 500, 250]
+
+
+@pytest.mark.parametrize(
+    ("before", "refusal"), [(b"", Refusal.HELLO_FIRST), (b"EHLO x\r\nMAIL FROM:<a>\r\n", Refusal.IN_TRANSACTION)]
+)
+def test_auth_has_its_place(before, refusal):
+    assert refusals(Talk(ServerMachine(["AUTH PLAIN"])).hear(before + b"AUTH PLAIN\r\n")) == [refusal]
+
+
+def test_what_is_announced_may_change():
+    talk = Talk(ServerMachine(["8BITMIME"]))
+    talk.hear(b"EHLO x\r\n")
+    talk.machine.announce(["SMTPUTF8"])
+    assert refusals(talk.hear(b"MAIL FROM:<a> BODY=8BITMIME\r\n")) == [Refusal.PARAMETER]
+    talk.hear(b"MAIL FROM:<a> SMTPUTF8\r\nEHLO x\r\n")
+    assert talk.codes == [220, 250, 555, 250, 250]
+    assert talk.replies[-1].lines[1:] == (b"SMTPUTF8",)
+
+
 @pytest.mark.parametrize("verb", [verb for verb in Verb if verb.isalpha()])
 def test_every_known_verb_has_its_answer(verb):
     talk = Talk(answering=lambda question: usual(question))

@@ -46,9 +46,19 @@ _HELP = N_(
     "--user", text=N_("Whom to become once all ports are open; needed where it is started as root."), metavar="USER"
 )
 @option("--log-format", text=N_("How each decision is written."), type=click.Choice(("json", "text")))
+@option(
+    "--hash-password",
+    "to_hash",
+    text=N_("Only ask for the password of this user, and print the line for the password file."),
+    metavar="NAME",
+)
 @option("--debug", text=N_("Show tracebacks."), is_flag=True)
-def command(**given: Any) -> int:
+def command(to_hash: str | None, **given: Any) -> int:
     """Stand in front of a mail server."""
+    if to_hash is not None:
+        from fumidai.cli.hashing import print_hash
+
+        return print_hash(to_hash)
     from fumidai.cli.guarding import guard_until_stopped
 
     return guard_until_stopped(given)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from fumidai.cli.declared import Declared, load_policy, warning_text
 from fumidai.cli.screen import complaints, say
 from fumidai.errors import FumidaiError, UsageError
 from fumidai.guard.hidden_at_load import warn_of_hidden
+from fumidai.guard.keyring import load_keyring, secret_files
 from fumidai.guard.service import serve
 from fumidai.guard.settings import SECTION, GuardSettings, Place_, read_settings
 from fumidai.guard.station import Setup
@@ -67,7 +69,7 @@ def read_setup(options: Mapping[str, Any], *, quiet: bool = False) -> Setup:
 
     Raises:
         UsageError: there is no policy, or it is not said where to listen.
-        PolicyError: it is wrong.
+        PolicyError: it is wrong, or a file that it names can't be used.
     """
     declared = load_policy(options["policy"], quiet=quiet)
     if not declared:
@@ -78,20 +80,21 @@ def read_setup(options: Mapping[str, Any], *, quiet: bool = False) -> Setup:
     policy, source = with_options(declared.policy, options), declared.source
     settings = read_settings(policy, source)
     policy = with_client_rules(policy, settings, source)
-    if not (settings.listen or settings.policy_service):
+    if not (settings.listen or settings.listen_tls or settings.policy_service):
         raise UsageError(
             N_("It is not said where to listen."),
             mend=N_('Write listen = ["0.0.0.0:25"] into [guard], or say --listen.'),
         )
     warn_of_hidden(policy, settings, source, look_around(), is_own)
+    keyring = load_keyring(settings, source, now=time.time())
     for warning in () if quiet else source.warnings:
         complaints().write(warning_text(warning))
-    return Setup(policy, settings, _files(declared, settings))
+    return Setup(policy, settings, _files(declared, settings), keyring)
 
 
 def _files(declared: Declared, settings: GuardSettings) -> tuple[Path, ...]:
     """What a reload reads again."""
-    return (Path(declared.file), *map(Path, settings.hosts))
+    return (Path(declared.file), *map(Path, settings.hosts), *secret_files(settings, declared.source))
 
 
 def with_options(policy: Policy, options: Mapping[str, Any]) -> Policy:

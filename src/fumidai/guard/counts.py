@@ -69,6 +69,10 @@ class Counts:
         """A client was sent away."""
         self.add(("sent-away", rule))
 
+    def logged_in(self, action: str) -> None:
+        """Somebody said to be a user: permit, refuse, or defer where it could not be told."""
+        self.add(("logins", action))
+
     def answered(self, step: str, seconds: float, fate: str) -> None:
         """The backend answered, or did not (``fate``: answered, failed or unknown)."""
         if fate == "answered":

@@ -89,6 +89,8 @@ class DecisionLog:
         match event:
             case "rcpt" | "policy":
                 counts.decided(str(fields["action"]), str(fields["rule"]))
+            case "auth":
+                counts.logged_in(str(fields["action"]))
             case "message":
                 counts.ended(str(fields["outcome"]))
             case "lost-client-address":

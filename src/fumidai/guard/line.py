@@ -104,16 +104,26 @@ class Line(Served):
         post, transport = self.post, sure(self.transport)
         self.id = post.next_id()
         self.identify(Client(self.peer))
-        proxy = post.gate.is_proxy(self.peer)
-        headed = proxy and post.settings.proxy_protocol is ProxyProtocol.REQUIRED
-        # What comes behind a header is the client's own words: through such a proxy every stranger could say XCLIENT.
-        self.machine = ServerMachine(post.announced(proxy=proxy and not headed), post.limits, collect=False)
+        headed = self._is_headed()
+        self.machine = ServerMachine(post.announced(proxy=self._may_speak_for_others()), post.limits, collect=False)
         self._alarm = Alarm(self._loop, self._too_slow)
         transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
         if headed:
             ProxyWait(self, transport, post.settings.proxy_time)
         else:
             self.arrive(transport)
+
+    def _is_headed(self) -> bool:
+        """It comes from a proxy that puts a header before what its client says."""
+        post = self.post
+        return post.gate.is_proxy(self.peer) and post.settings.proxy_protocol is ProxyProtocol.REQUIRED
+
+    def _may_speak_for_others(self) -> bool:
+        """It is a proxy that speaks SMTP itself.
+
+        What comes behind a header is the client's own words: through such a proxy every stranger could say XCLIENT.
+        """
+        return self.post.gate.is_proxy(self.peer) and not self._is_headed()
 
     def arrive(self, transport: asyncio.Transport) -> None:
         """It is known who it is: let it in, and greet it."""

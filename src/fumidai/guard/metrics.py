@@ -37,6 +37,7 @@ FAMILIES: Final = {
     "lost-clients": Family(
         "fumidai_guard_lost_clients_total", "counter", "Hours in which an address hid all clients.", ("veil",)
     ),
+    "logins": Family("fumidai_guard_logins_total", "counter", "Attempts to log in, by what was decided.", ("action",)),
     "open": Family("fumidai_guard_open_connections", "gauge", "Connections of clients that are open now."),
     "policy-open": Family("fumidai_guard_policy_connections", "gauge", "Connections of the policy service now."),
     "backend-failures": Family(

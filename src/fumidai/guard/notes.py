@@ -3,7 +3,7 @@
 
 Everything passes by here and goes to ``post.log.note``, the one place for whoever counts it.
 
-    note_recipient → "rcpt"      Ending.note → "message"      note_session → "session"
+    note_recipient → "rcpt"      Ending.note → "message"      note_session → "session"      note_login → "auth"
     note_lost_client → "lost-client-address"
 
 Limits: a client that leaves by itself is not noted; ``Line.lost`` is where every session ends.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.lost_client import WHY, Veil
 from fumidai.guard.paths import readable
-from fumidai.policy.request import Decision
+from fumidai.policy.request import Action, Decision
 
 if TYPE_CHECKING:
     from fumidai.guard.line import Line
@@ -24,18 +24,37 @@ if TYPE_CHECKING:
 
 def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -> None:
     """A recipient was decided, by the policy or by the backend."""
-    mail = session.machine.sender
+    mail, who = session.machine.sender, session.who
+    fields: dict[str, object] = {
+        "session": session.id,
+        "client": session.shown,
+        "helo": who.helo or "",
+        "from": readable(mail.path) if mail else "",
+        "to": readable(path),
+        "action": decision.action,
+        "rule": decision.rule,
+        "why": decision.why,
+        "reply": reply,
+    }
+    if who.tls:
+        fields["tls"] = True
+    if who.user is not None:
+        fields["user"] = who.user
+    session.post.log.note("rcpt", fields)
+
+
+def note_login(session: Line, user: str, mechanism: str, action: Action, why: str, reply: str) -> None:
+    """Somebody said to be a user."""
     session.post.log.note(
-        "rcpt",
+        "auth",
         {
             "session": session.id,
             "client": session.shown,
-            "helo": session.who.helo or "",
-            "from": readable(mail.path) if mail else "",
-            "to": readable(path),
-            "action": decision.action,
-            "rule": decision.rule,
-            "why": decision.why,
+            "user": user,
+            "mechanism": mechanism,
+            "action": action.value,
+            "rule": "password",
+            "why": why,
             "reply": reply,
         },
     )

@@ -36,15 +36,23 @@ _MEND_SERVICE: Final = N_("Name another place as policy_service, or stop what ha
 
 @dataclass(frozen=True, slots=True)
 class Plugs:
-    """Sockets that listen: ``smtp`` of one worker, ``policy`` and ``metrics`` of all."""
+    """Sockets that listen: ``smtp`` (and ``smtps``, where TLS comes first) of one worker, ``policy`` and ``metrics`` of
+    all.
+    """
 
     smtp: tuple[socket.socket, ...] = ()
+    smtps: tuple[socket.socket, ...] = ()
     policy: tuple[socket.socket, ...] = ()
     metrics: tuple[socket.socket, ...] = ()
 
     def all(self) -> tuple[socket.socket, ...]:
         """Every one."""
-        return (*self.smtp, *self.policy, *self.metrics)
+        return (*self.own, *self.policy, *self.metrics)
+
+    @property
+    def own(self) -> tuple[socket.socket, ...]:
+        """Those of one worker."""
+        return (*self.smtp, *self.smtps)
 
 
 def open_plugs(settings: GuardSettings) -> list[Plugs]:
@@ -56,15 +64,15 @@ def open_plugs(settings: GuardSettings) -> list[Plugs]:
     """
     opened: list[socket.socket] = []
     try:
-        smtp = [_smtp(settings, opened)]
-        for _ in range(settings.workers - 1):
-            smtp.append(_shares(smtp[0], opened))
+        shared = settings.workers > 1
+        first = [_smtp(places, shared, opened) for places in (settings.listen, settings.listen_tls)]
+        own = [first, *([_shares(plugs, opened) for plugs in first] for _ in range(settings.workers - 1))]
         policy = tuple(plug for place in settings.policy_service for plug in _service(place, opened))
         metrics = tuple(plug for place in settings.metrics for plug in _bound(place, _MEND_METRICS, opened))
     except BaseException:
         close_all(opened)
         raise
-    return [Plugs(one, policy, metrics) for one in smtp]
+    return [Plugs(smtp, smtps, policy, metrics) for smtp, smtps in own]
 
 
 def close_all(plugs: Iterable[socket.socket]) -> None:
@@ -76,7 +84,7 @@ def close_all(plugs: Iterable[socket.socket]) -> None:
 
 def addresses_of(plugs: Plugs) -> list[tuple[str, int]]:
     """Where clients of the guard are awaited."""
-    return [plug.getsockname()[:2] for plug in plugs.smtp]
+    return [plug.getsockname()[:2] for plug in plugs.own]
 
 
 def remove_sockets(settings: GuardSettings) -> None:
@@ -87,11 +95,10 @@ def remove_sockets(settings: GuardSettings) -> None:
                 os.unlink(place.path)
 
 
-def _smtp(settings: GuardSettings, opened: list[socket.socket]) -> tuple[socket.socket, ...]:
+def _smtp(places: Iterable[Place_], shared: bool, opened: list[socket.socket]) -> tuple[socket.socket, ...]:
     """The first worker's sockets. A port 0 is decided here."""
-    shared = settings.workers > 1
     plugs: list[socket.socket] = []
-    for place in settings.listen:
+    for place in places:
         first = bound_sockets(place.address, place.port, MEND)
         if shared:
             # Nobody has the port; now with the option, which would not have told.

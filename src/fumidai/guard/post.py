@@ -9,6 +9,7 @@ import secrets
 import string
 from collections.abc import Callable, Collection
 from email.utils import formatdate
+from ssl import SSLContext
 from typing import Final
 
 from fumidai.guard.backend import Backend
@@ -17,6 +18,7 @@ from fumidai.guard.counts import Counts
 from fumidai.guard.decision_log import DecisionLog
 from fumidai.guard.door import Door
 from fumidai.guard.gate import Gate
+from fumidai.guard.login import Login
 from fumidai.guard.lost_client import LostClients
 from fumidai.guard.settings import GuardSettings
 from fumidai.smtp.server import Limits
@@ -39,6 +41,8 @@ class Post:
         name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
         gate: who may come in; ``lost``: whose address is not his own; ``buffered``: what waits of all clients.
         counts: what is counted besides the lines of the log.
+        tls: with our certificate, for handshakes from now on; None: TLS is not offered.
+        login: who checks passwords; None: AUTH is not offered.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class Post:
         lost: LostClients,
         buffered: Buffered,
         counts: Counts | None = None,
+        *,
+        tls: SSLContext | None = None,
+        login: Login | None = None,
     ) -> None:
         self.gate = gate
         self.lost = lost
@@ -65,6 +72,8 @@ class Post:
         self.name = name
         self.clock = clock
         self.counts = counts or Counts()
+        self.tls = tls
+        self.login = login
         self.greeting = f"{name} ESMTP"
         self.limits = Limits(
             line=_LINE,
@@ -80,17 +89,24 @@ class Post:
         self._mark = _letters(secrets.randbelow(62**4), 4)
         self._second, self._date = -1, ""
 
-    def announced(self, *, proxy: bool = False) -> tuple[str, ...]:
+    def announced(self, *, proxy: bool = False, tls: bool = False) -> tuple[str, ...]:
         """What is offered in answer to EHLO; what needs the backend, only once that was seen to offer it.
 
         Args:
             proxy: to a declared proxy that speaks SMTP itself, and so may say who its client is.
+            tls: asked inside TLS.
         """
         seen = self.backend.keywords, self.backend.size
         if seen != self._seen:
             self._seen = seen
             self._announced = offer(self.settings.message_size, *seen)
-        return (*self._announced, XCLIENT) if proxy else self._announced
+        more: tuple[str, ...] = (XCLIENT,) if proxy else ()
+        if not tls:
+            more = more if self.tls is None else (*more, "STARTTLS")
+        # RFC 4616 §6: a password in clear needs something around it, so AUTH is offered inside TLS only.
+        elif mechanisms := self.login.mechanisms() if self.login else ():
+            more = (*more, " ".join(("AUTH", *mechanisms)))
+        return (*self._announced, *more) if more else self._announced
 
     def date(self) -> str:
         """Now, as a header field writes it."""

@@ -33,13 +33,16 @@ from fumidai.guard.crowd import Crowd
 from fumidai.guard.decision_log import DecisionLog, Write
 from fumidai.guard.door import Door
 from fumidai.guard.gate import Gate
+from fumidai.guard.keyring import Keyring, load_keyring
+from fumidai.guard.login import Login
 from fumidai.guard.lost_client import LostClients
 from fumidai.guard.notes import note_pause
+from fumidai.guard.password_login import PasswordLogin
 from fumidai.guard.places import MEND, Plugs
 from fumidai.guard.policy_service import PolicyService
 from fumidai.guard.post import Duty, Post
 from fumidai.guard.session import Session, session_factory
-from fumidai.guard.settings import GuardSettings, Target
+from fumidai.guard.settings import ASK_BACKEND, GuardSettings, Target
 from fumidai.net.descriptors import raise_bound
 from fumidai.net.protocol import ProtocolListener
 from fumidai.net.resolver import Resolver
@@ -51,7 +54,7 @@ from fumidai.texts import N_
 
 _FULL: Final = b"421 4.3.2 Too many connections, come again\r\n"
 #: Keys of ``[guard]`` that a reload can't change: ports, processes and the user are taken once.
-FIXED: Final = ("listen", "policy_service", "metrics", "workers", "user")
+FIXED: Final = ("listen", "listen_tls", "policy_service", "metrics", "workers", "user")
 #: Seconds between two looks whether an old backend is still needed.
 _LOOK: Final = 1.0
 
@@ -75,6 +78,7 @@ class Guard:
         clock: Callable[[], float] = time.time,
         counts: Counts | None = None,
         around: Callable[[], Surroundings] = look_around,
+        keyring: Keyring | None = None,
     ) -> None:
         self.counts = counts or Counts()
         self._settings = settings
@@ -85,7 +89,8 @@ class Guard:
         self._lost = LostClients(around, is_own)
         self._buffered = Buffered(settings.buffer)
         self._log = DecisionLog(write, settings.log_format, clock, self.counts)
-        self._duty = Duty(self._post_for(policy, settings, backend))
+        held = keyring or load_keyring(settings, now=clock())
+        self._duty = Duty(self._post_for(policy, settings, held, backend))
         self._listener = ProtocolListener(
             _bounds(settings), descriptors=raise_bound(), on_pause=partial(note_pause, self._log)
         )
@@ -107,22 +112,30 @@ class Guard:
             PermissionRefused: the system does not let us.
         """
         await _acquaint(self._duty.post.backend)
-        factory = session_factory(self._duty)
+        clear, secure = session_factory(self._duty), session_factory(self._duty, implicit=True)
+        settings = self._settings
         try:
             if plugs is None:
-                for place in self._settings.listen:
-                    await self._listener.add(place.address, place.port, factory, mend=MEND)
+                for places, factory in ((settings.listen, clear), (settings.listen_tls, secure)):
+                    for place in places:
+                        await self._listener.add(place.address, place.port, factory, mend=MEND)
             else:
-                for plug in plugs.smtp:
-                    await self._listener.serve(plug, factory)
+                for sockets, factory in ((plugs.smtp, clear), (plugs.smtps, secure)):
+                    for plug in sockets:
+                        await self._listener.serve(plug, factory)
                 await self._serve_policy(plugs)
         except BaseException:
             await self._listener.close()
             raise
         self._duty.post.door.start()
 
-    async def take_over(self, policy: Policy, settings: GuardSettings) -> tuple[str, ...]:
+    async def take_over(
+        self, policy: Policy, settings: GuardSettings, keyring: Keyring | None = None
+    ) -> tuple[str, ...]:
         """Go on with another policy and settings, and drop nobody.
+
+        Args:
+            keyring: for handshakes and logins from now on; read from the settings' files where it is not given.
 
         Returns:
             the keys that have changed and can't change now; they stay as they were.
@@ -131,7 +144,8 @@ class Guard:
         old = self._duty.post
         same = settings.backend == self._settings.backend and _from_policy(policy) == _from_policy(self._policy)
         same = same and settings.name == self._settings.name
-        post = self._post_for(policy, settings, old.backend if same else None)
+        held = keyring or load_keyring(settings, now=self._clock())
+        post = self._post_for(policy, settings, held, old.backend if same else None, old.login)
         if not same:
             await _acquaint(post.backend)
         post.resume_numbers(old)
@@ -155,7 +169,10 @@ class Guard:
         await self._listener.close(self._settings.grace)
         for task in self._retiring:
             task.cancel()
-        self._duty.post.door.close()
+        post = self._duty.post
+        if post.login is not None:
+            post.login.close()
+        post.door.close()
         await self._duty.post.backend.close()
         self.flush()
 
@@ -163,7 +180,14 @@ class Guard:
         """Write what is due in the log."""
         self._log.flush()
 
-    def _post_for(self, policy: Policy, settings: GuardSettings, backend: Backend | None) -> Post:
+    def _post_for(
+        self,
+        policy: Policy,
+        settings: GuardSettings,
+        keyring: Keyring,
+        backend: Backend | None,
+        login: Login | None = None,
+    ) -> Post:
         host = socket.gethostname()
         name = settings.name or host
         self._lost.declare(policy, settings.proxies, (name, host))
@@ -185,6 +209,8 @@ class Guard:
             self._lost,
             self._buffered,
             self.counts,
+            tls=keyring.tls,
+            login=login_for(settings, keyring, name, login),
         )
 
     async def _serve_policy(self, plugs: Plugs) -> None:
@@ -212,6 +238,20 @@ class Guard:
         self.counts.show(("turned-away",), lambda: listener.turned_away + service.turned_away)
         self.counts.show(("open",), lambda: len(listener.clients))
         self.counts.show(("policy-open",), lambda: len(service.clients))
+
+
+def login_for(settings: GuardSettings, keyring: Keyring, name: str, before: Login | None) -> Login | None:
+    """Who checks passwords; None where nobody is to log in. The threads of the one before go on with other users."""
+    if keyring.users is not None:
+        if isinstance(before, PasswordLogin):
+            before.users = keyring.users
+            return before
+        return PasswordLogin(keyring.users)
+    if settings.users == ASK_BACKEND:
+        from fumidai.guard.backend_login import BackendLogin
+
+        return BackendLogin(settings.backend.host, settings.backend.port, name)
+    return None
 
 
 def make_backend(target: Target, name: str, policy: Policy) -> Backend:

@@ -14,9 +14,10 @@ By BDAT it is the same: the first chunk begins the transaction as DATA does, the
 the backend sees DATA and a dot. RFC 3030 §2 wants each chunk before the last acknowledged; that 250 is for its octets,
 the 250 for the message is the last one's and the backend's.
 
-The connection itself (who is read, what is written, how it ends) is ``line``'s, the log ``notes``'.
+The connection itself (who is read, what is written, how it ends) is ``line``'s, TLS ``encrypted``'s, AUTH ``named``'s,
+the log ``notes``'.
 
-Limits: no TLS and no authentication yet.
+Limits: one transaction at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender
 from fumidai.guard.gate import Stop
-from fumidai.guard.line import Hold, Line, sure
+from fumidai.guard.line import Hold, sure
+from fumidai.guard.named import Named
 from fumidai.guard.notes import Ending, note_lost_client, note_recipient, note_session
 from fumidai.guard.passage import Fault, Passage
 from fumidai.guard.paths import bracketed, objection
@@ -44,6 +46,7 @@ from fumidai.smtp.server import (
     ChunkBegin,
     ChunkEnd,
     Close,
+    Continuation,
     DataBegin,
     DataChunk,
     DataEnd,
@@ -52,11 +55,13 @@ from fumidai.smtp.server import (
     Hello,
     Injected,
     Mail,
+    Other,
     Question,
     Quit,
     Rcpt,
     Refuse,
     Reset,
+    StartTls,
     Swallowed,
     XClient,
     usual,
@@ -66,13 +71,13 @@ from fumidai.smtp.server import (
 _SURPLUS: Final = 1000
 
 
-class Session(Line):
+class Session(Named):
     """One client's questions and the answers to them."""
 
     __slots__ = ("_chatter", "_ending", "_passage", "_refused", "_sender", "_surplus")
 
-    def __init__(self, listener: ProtocolListener, duty: Duty) -> None:
-        super().__init__(listener, duty)
+    def __init__(self, listener: ProtocolListener, duty: Duty, *, implicit: bool = False) -> None:
+        super().__init__(listener, duty, implicit=implicit)
         self._ending: Ending | None = None  # the dot was passed on, and the backend has not answered
         self._passage: Passage | None = None  # of the body that is on its way
         self._sender: Sender | None = None  # of the transaction, or of the last one
@@ -103,6 +108,13 @@ class Session(Line):
                 note_session(self, why.name.lower().replace("_", "-"), why.text)
             case XClient():
                 self._speak_for(event)
+            case StartTls():
+                self._start_tls(event)
+            case Other(verb=Verb.AUTH):
+                self._authenticate(event)
+                self._count_chatter()
+            case Continuation():
+                self._continue(event)
             case Early():
                 self._spoke_early()
             case Injected():
@@ -370,6 +382,6 @@ class Session(Line):
         return Sender(who.address, who.helo or "", who.tls, who.user, bracketed(mail.path), mail.params, self.id)
 
 
-def session_factory(duty: Duty) -> partial[Session]:
-    """What a listener makes for each client."""
-    return partial(Session, duty=duty)
+def session_factory(duty: Duty, *, implicit: bool = False) -> partial[Session]:
+    """What a listener makes for each client; ``implicit``: where TLS comes first."""
+    return partial(Session, duty=duty, implicit=implicit)

@@ -6,6 +6,9 @@
     backend      = "smtp://127.0.0.1:2525"   # or "lmtp://…", "maildir:///var/mail/{domain}/{local}"
     line_endings = "refuse"                  # or "normalize"
     hosts        = ["/etc/hosts.allow", "/etc/hosts.deny"]   # who may connect, hosts_access(5)
+    certificate  = "cert.pem"                # STARTTLS is offered
+    listen_tls   = ["0.0.0.0:465"]           # TLS from the first byte on
+    users        = "users"                   # a password file, or "backend"
 
 What nobody knows, or what can't be meant, is an error that names file, line and key: a guard that overlooks a
 mistyped line would guard something else.
@@ -33,6 +36,8 @@ from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
 
 SECTION: Final = "guard"
+#: ``users``: ask the server behind.
+ASK_BACKEND: Final = "backend"
 _EXAMPLE: Final = N_('For example: backend = "smtp://127.0.0.1:2525".')
 
 
@@ -82,7 +87,7 @@ class GuardSettings:
     """How a guard is set up. Sizes are octets, times seconds.
 
     Attributes:
-        listen: places; ``backend``: what stands behind.
+        listen: places; ``listen_tls``: places where TLS comes first; ``backend``: what stands behind.
         name: ours, in greeting and Received line; "" for the machine's host name.
         hosts: files in the form of hosts.allow and hosts.deny, in this order; none where nobody is asked.
         services: our names in these files.
@@ -99,6 +104,11 @@ class GuardSettings:
             for their header.
         command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
             a body has to come with, after five minutes; ``message_time``: for all of a body.
+        certificate, key: files in PEM, "" for none; one file may hold both.
+        users: password file, or ``backend`` (it is asked), "" for no AUTH.
+        handshake_time: for a TLS handshake.
+        auth_failures: failed logins before a client is sent away; ``auth_delay``: before the first of them is
+            answered, doubled with each.
         grace: time to end what is being sent when the service stops.
         policy_service: where a Postfix may ask; ``metrics``: where Prometheus may.
         workers: processes; ``user``: who to become once all is open, "" for nobody else.
@@ -136,6 +146,13 @@ class GuardSettings:
     body_time: float = 180.0
     least_rate: float = 500.0
     message_time: float = 3600.0
+    listen_tls: tuple[Place_, ...] = ()
+    certificate: str = ""
+    key: str = ""
+    users: str = ""
+    handshake_time: float = 30.0
+    auth_failures: int = 3
+    auth_delay: float = 1.0
     grace: float = 30.0
     policy_service: tuple[Place_, ...] = ()
     metrics: tuple[Place_, ...] = ()
@@ -169,6 +186,9 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),
     "message_time": (60, 86_400),
+    "handshake_time": (1, 600),
+    "auth_failures": (1, 100),
+    "auth_delay": (0, 60),
     "grace": (0, 600),
     "workers": (1, 256),
 }
@@ -193,11 +213,39 @@ def read_settings(policy: Policy, source: Source) -> GuardSettings:
                 near=near,
                 known=", ".join(_KNOWN),
             )
-    if "backend" not in table and ("listen" in table or "policy_service" not in table):
+    served = "listen" in table or "listen_tls" in table
+    if "backend" not in table and (served or "policy_service" not in table):
         raise source.error((SECTION,), N_("It is not said what stands behind the guard."), mend=_EXAMPLE)
     values: dict[str, object] = {key: _READERS[key](value, (SECTION, key), source) for key, value in table.items()}
     values["blocklists"] = read_blocklists(policy, source)
-    return GuardSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
+    settings = GuardSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
+    _check_secrecy(settings, policy, source)
+    return settings
+
+
+def _check_secrecy(settings: GuardSettings, policy: Policy, source: Source) -> None:
+    """What would never be offered, or would permit nothing, was not meant."""
+    if not settings.certificate:
+        for key in ("key", "listen_tls", "users"):
+            if getattr(settings, key):
+                raise source.error(
+                    (SECTION, key),
+                    N_("Without a certificate there is no TLS, and without TLS this does nothing."),
+                    mend=N_('Name a file in PEM: certificate = "/etc/ssl/mail.pem" (and key, if it holds no key).'),
+                )
+    if settings.users == ASK_BACKEND and settings.backend.scheme != "smtp":
+        raise source.error(
+            (SECTION, "users"),
+            N_("Only an SMTP server behind can be asked for passwords, and {backend} is none."),
+            mend=N_("Name a password file; its lines are made by: fumidai guard --hash-password NAME"),
+            backend=settings.backend.url,
+        )
+    if settings.users and not policy.authenticated:
+        source.warn(
+            (SECTION, "users"),
+            N_("To be logged in permits nobody anything yet: [policy.relay] authenticated names no user."),
+            mend=N_('authenticated = ["*"] lets all of them send out.'),
+        )
 
 
 def _listen(value: object, place: Place, source: Source) -> tuple[Place_, ...]:
@@ -301,6 +349,12 @@ def _name(value: object, place: Place, source: Source) -> str:
     return value
 
 
+def _file(value: object, place: Place, source: Source) -> str:
+    if not (isinstance(value, str) and value and "\0" not in value):
+        raise source.error(place, N_("{value} is no name of a file."), value=value)
+    return value
+
+
 def _number(value: object, place: Place, source: Source) -> int:
     least, most = _NUMBERS[str(place[-1])]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -320,6 +374,10 @@ def _word(kind: type[StrEnum]) -> Callable[[object, Place, Source], StrEnum]:
 
 _READERS: Final[Mapping[str, Callable[[object, Place, Source], object]]] = {
     "listen": _listen,
+    "listen_tls": _listen,
+    "certificate": _file,
+    "key": _file,
+    "users": _file,
     "backend": read_target,
     "name": _name,
     "hosts": _hosts,

@@ -431,8 +431,9 @@ def _written(params: Mapping[str, bytes], extensions: Extensions) -> bytes:
     """Those of the parameters that the server knows, as they stand on the wire."""
     if not params:
         return b""
+    # RFC 4954 §5: whom the server behind does not know as authenticated can't pass on who submitted a message.
     return b" ".join(
         name.encode() + (b"=" + value if value else b"")
         for name, value in params.items()
-        if _EXTENSION.get(name, name) in extensions
+        if _EXTENSION.get(name, name) in extensions and name != "AUTH"
     )

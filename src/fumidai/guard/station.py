@@ -18,11 +18,12 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from fumidai.errors import FumidaiError
+from fumidai.guard.keyring import Keyring
 from fumidai.guard.metrics import MetricsPage
 from fumidai.guard.notify import notify, reloading
 from fumidai.guard.places import Plugs
@@ -42,11 +43,13 @@ class Setup:
 
     Attributes:
         files: which files it was read from; a reload needs them again.
+        keyring: what the files for TLS and AUTH hold.
     """
 
     policy: Policy
     settings: GuardSettings
     files: tuple[Path, ...] = ()
+    keyring: Keyring = field(default_factory=Keyring, repr=False)
 
 
 class Load(Protocol):
@@ -87,7 +90,7 @@ class Station:
         self._load = load
         self._plugs = plugs
         self._voice = voice
-        self._guard = Guard(setup.policy, setup.settings, voice.log)
+        self._guard = Guard(setup.policy, setup.settings, voice.log, keyring=setup.keyring)
         self._stop = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._again = False
@@ -116,7 +119,7 @@ class Station:
                 self._reload_begins()
                 try:
                     setup = await asyncio.to_thread(self._load, quiet=self._quiet)
-                    self._reloaded(await self._guard.take_over(setup.policy, setup.settings))
+                    self._reloaded(await self._guard.take_over(setup.policy, setup.settings, setup.keyring))
                 except Exception as problem:
                     self._reload_failed(reload_error(problem))
         finally:

@@ -185,7 +185,7 @@ class Supervisor:
         self._stopping, self._exit = True, code
         self._deadline = time.monotonic() + self._setup.settings.grace + _LENIENCE
         for slot in self._slots:
-            close_all(slot.plugs.smtp)
+            close_all(slot.plugs.own)
             self._tell(slot, STOP)
 
     def _reload(self) -> None:
@@ -258,7 +258,7 @@ class Supervisor:
             ours.close()
             for other in self._slots:
                 if other is not slot:
-                    close_all(other.plugs.smtp)
+                    close_all(other.plugs.own)
                     close_all((other.line,) if other.line is not None else ())
             close_all(slot.plugs.metrics)
             code = self._work(self._setup, slot.plugs, theirs)

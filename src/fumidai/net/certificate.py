@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names in a certificate that nobody verified, read from its DER bytes.
+"""The names in a certificate that nobody verified, and when it is valid, read from its DER bytes.
 
-The ssl module tells names of verified certificates only. This walks X.509 (RFC 5280 §4.1) as far as the subject's
-common name and the alternative DNS names, and stops in silence at whatever it does not understand: an unverified
-certificate is a peer's text, worth a line in a report and nothing more.
+The ssl module tells names of verified certificates only. This walks X.509 (RFC 5280 §4.1) as far as the times, the
+subject's common name and the alternative DNS names, and stops in silence at whatever it does not understand: an
+unverified certificate is a peer's text, worth a line in a report and nothing more.
 
 Limits: DNS names and common names only; indefinite lengths (BER) are not followed.
 """
@@ -11,6 +11,7 @@ Limits: DNS names and common names only; indefinite lengths (BER) are not follow
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 _SEQUENCE: Final = 0x30
@@ -23,6 +24,8 @@ _DNS_NAME: Final = 0x82
 _COMMON_NAME: Final = bytes.fromhex("550403")  # 2.5.4.3
 _ALT_NAMES: Final = bytes.fromhex("551d11")  # 2.5.29.17
 _MOST_NAMES: Final = 100
+#: RFC 5280 §4.1.2.5: UTCTime and GeneralizedTime, both always in Zulu and with seconds.
+_TIMES: Final = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
 def certificate_names(der: bytes) -> tuple[str, ...]:
@@ -34,13 +37,30 @@ def certificate_names(der: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:_MOST_NAMES]
 
 
-def _names(der: bytes) -> Iterator[str]:
-    """Names in a certificate: SEQUENCE { tbsCertificate SEQUENCE { … }, … }."""
+def certificate_times(der: bytes) -> tuple[float, float] | None:
+    """From when and until when it is valid, in seconds since the epoch; None where the bytes don't tell."""
+    try:
+        _, _, _, (_, validity), *_ = _fields(der)
+        (first, begin), (second, end) = _items(validity)
+        return _seconds(first, begin), _seconds(second, end)
+    except (IndexError, KeyError, ValueError):
+        return None
+
+
+def _seconds(tag: int, text: bytes) -> float:
+    return datetime.strptime(text.decode("ascii"), _TIMES[tag]).replace(tzinfo=UTC).timestamp()
+
+
+def _fields(der: bytes) -> list[tuple[int, bytes]]:
+    """Fields of SEQUENCE { tbsCertificate SEQUENCE { … }, … }, from the serial number on."""
     (_, certificate), *_ = _items(der)
     (_, body), *_ = _items(certificate)
     fields = list(_items(body))
-    if fields[0][0] == _VERSION:
-        fields = fields[1:]
+    return fields[1:] if fields[0][0] == _VERSION else fields
+
+
+def _names(der: bytes) -> Iterator[str]:
+    fields = _fields(der)
     # serial, signature, issuer, validity, subject, key, then what is optional
     subject = fields[4][1]
     for tag, value in fields[6:]:

@@ -4,9 +4,10 @@
 asyncio's own TLS reserves 256 KiB for each connection; this needs about 40 KiB on any loop, and both sides of the
 handshake stay visible. A tester's TLS is opportunistic (RFC 3207 §4.1, RFC 7435): no certificate is verified, and old
 versions and weak ciphers are allowed, because the question is what the server does behind it, not whom it proves
-to be. What was agreed upon is written down.
+to be. What was agreed upon is written down. A server of ours takes TLS 1.2 and later only.
 
-Limits: client side only. The handshake's own bytes are not kept in the transcript.
+Limits: no client certificates. The handshake's own bytes are not kept in the transcript.
+See also: tls_served (a server's connection under it), serving_keys (where a server's context comes from).
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ class TlsResult:
 
 
 class TlsFilter:
-    """One client-side TLS session over bytes that somebody else carries.
+    """One TLS session over bytes that somebody else carries.
+
+    Args:
+        server_name: the client's side: name to ask for; "" for none.
+        serving: the server's side: the context with our certificate.
 
     Attributes:
         damage: the library's words where the peer's stream could not be decrypted, else "".
@@ -68,11 +73,14 @@ class TlsFilter:
 
     __slots__ = ("_incoming", "_object", "_outgoing", "damage")
 
-    def __init__(self, server_name: str) -> None:
+    def __init__(self, server_name: str = "", *, serving: ssl.SSLContext | None = None) -> None:
         self.damage = ""
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = _wrap(self._incoming, self._outgoing, server_name)
+        if serving is None:
+            self._object = _wrap(self._incoming, self._outgoing, server_name)
+        else:
+            self._object = serving.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def outgoing(self) -> bytes:
         """Encrypted bytes that have to be sent now."""
@@ -149,6 +157,16 @@ def opportunistic() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.options |= _LEGACY_SERVER_CONNECT
+    return context
+
+
+def serving_context() -> ssl.SSLContext:
+    """The context of a server, still without its certificate: TLS 1.2 and later, never renegotiated."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # RFC 8996 §2: TLS 1.0 and 1.1 must not be used.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A renegotiation costs the client nothing and us a handshake (CVE-2011-1473).
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     return context
 
 

@@ -21,6 +21,7 @@ class Refusal(Enum):
     """Reply code, enhanced code and text of each refusal."""
 
     LINE_TOO_LONG = (500, "5.5.2", "Line too long")
+    AUTH_TOO_LONG = (500, "5.5.6", "Authentication line too long")
     CONTROL = (500, "5.5.2", "A command ends with CR LF and holds no other CR, LF or NUL")
     UNKNOWN = (500, "5.5.2", "Command not recognised")
     OTHER_PROTOCOL = (500, "5.5.1", "This is a mail server")
@@ -102,6 +103,13 @@ ORDER: Final[Mapping[Verb, Mapping[State, Refusal]]] = {
         State.BDAT: Refusal.IN_TRANSACTION,
     },
     Verb.XCLIENT: {
+        State.MAIL: Refusal.IN_TRANSACTION,
+        State.RCPT: Refusal.IN_TRANSACTION,
+        State.BDAT: Refusal.IN_TRANSACTION,
+    },
+    # RFC 4954 §4: not within a transaction, and only where EHLO has announced it.
+    Verb.AUTH: {
+        State.READY: Refusal.HELLO_FIRST,
         State.MAIL: Refusal.IN_TRANSACTION,
         State.RCPT: Refusal.IN_TRANSACTION,
         State.BDAT: Refusal.IN_TRANSACTION,

@@ -200,8 +200,7 @@ class ServerMachine:
         self.hello: Hello | None = None
         self.sender: Mail | None = None
         self.recipients: list[Rcpt] = []
-        self._announce = tuple(announce)
-        self._keywords = _names(self._announce)
+        self.announce(announce)
         self._collect = collect
         self._queue: list[Event] = []
         self._buffer = bytearray()
@@ -214,6 +213,11 @@ class ServerMachine:
         self._size = 0  # of all, also of what is over the bound
         self._parts: list[bytes] = []
         self.odd = False
+
+    def announce(self, lines: Sequence[str]) -> None:
+        """Offer this from now on, in the answer to the next EHLO."""
+        self._announce = tuple(lines)
+        self._keywords = _names(self._announce)
 
     @property
     def closed(self) -> bool:
@@ -622,6 +626,9 @@ class ServerMachine:
 
     def _refuse(self, why: Refusal, raw: bytes, fault: Fault | XClientFault | None = None) -> None:
         """Prepare a no, and close after too many."""
+        if self._continued and why is Refusal.LINE_TOO_LONG:
+            why = Refusal.AUTH_TOO_LONG
+        self._continued = False  # an exchange with such a line in it is over (RFC 4954 §4)
         text = f"{why.text}: {fault}" if fault else why.text
         self._queue.append(Refuse(write_reply(why.code, text, why.enhanced), raw, why))
         self._errors += why not in BLAMELESS
