@@ -9,6 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from fumidai.policy.case import listed_need, name_need, sender_need
+from fumidai.policy.hosts_file import read_hosts
 from fumidai.policy.needs import Stage, needs
 from fumidai.policy.request import UNKNOWN
 from tests.policy.asking import STRANGER, ask, with_access
@@ -62,3 +63,13 @@ def test_an_unknown_client_can_not_be_looked_up() -> None:
     assert needs(ASKING, asked, Stage.CONNECT) == ()
     assert needs(ASKING, asked, Stage.MAIL) == (SENDER,)
     assert needs(ASKING, replace(asked, forward_path=UNKNOWN), Stage.RCPT) == ()
+
+
+def test_nothing_is_looked_up_for_a_client_that_is_turned_away_whatever_its_name() -> None:
+    asked = ask("<u@a.com>", client_name=UNKNOWN)
+    rules, _ = read_hosts("", "smtp: 203.0.113.\nsmtp: .evil.test\n")
+    for stage in Stage:
+        assert needs(replace(ASKING, client_rules=rules), asked, stage) == ()
+    named = replace(QUIET, client_rules=read_hosts("", "smtp: .evil.test\n")[0])
+    assert needs(named, asked, Stage.CONNECT) == needs(named, asked, Stage.RCPT) == (NAME,)
+    assert needs(named, ask("<u@a.com>"), Stage.RCPT) == ()

@@ -31,7 +31,7 @@ class Stage(StrEnum):
 
 
 #: Refusals that come before anything is asked about the client, so that its name can't change them.
-_FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO, Rule.HOSTS_DENIED})
+_FINAL = frozenset({Rule.UNKNOWN_RECIPIENT, Rule.MALFORMED_RECIPIENT, Rule.ACCESS_TO})
 _NAME_ALONE = frozenset({FactKind.CLIENT_NAME})
 
 
@@ -40,6 +40,9 @@ def needs(policy: Policy, request: Request, stage: Stage) -> tuple[Need, ...]:
     if not policy.asks:
         return ()
     case = make_case(policy, request, NO_FACTS)
+    denial = case.standing.denial
+    if denial is not None and denial.rule == Rule.HOSTS_DENIED:
+        return ()
     name = tuple(_name(case))
     if not name and policy.asks == _NAME_ALONE:
         return ()
