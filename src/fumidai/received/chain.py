@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fumidai.received.address import inside
 from fumidai.received.hop import Client, Hop
@@ -29,6 +29,9 @@ class Agreement(StrEnum):
     HELO = "agrees-by-helo"
     SITE = "agrees-by-site"
     HELO_SITE = "agrees-by-helo-site"
+
+
+_BY_HELO: Final = frozenset({Agreement.HELO, Agreement.HELO_SITE})
 
 
 class Entry(NamedTuple):
@@ -64,6 +67,12 @@ def agreement(client: Client, older: Hop) -> Agreement | None:
     return Agreement.HELO_SITE if own and own == site(helo) else None
 
 
+def helo_is_of(client: Client, hop: Hop) -> bool:
+    """The client called itself a host of the site that it spoke to, and is not one by its looked-up name."""
+    own = site(hop.by)
+    return own != "" and site(client.helo) == own != site(client.rdns)
+
+
 def find_entry(hops: Sequence[Hop], steps: Sequence[int], border: int) -> Entry | None:
     """The entry into the site of the peer that the border saw; None if no older line is the peer's.
 
@@ -72,7 +81,8 @@ def find_entry(hops: Sequence[Hop], steps: Sequence[int], border: int) -> Entry 
     """
     peer = hops[border].client
     agreed = agreement(peer, hops[steps[0]])
-    if agreed is None:
+    # Who calls himself by the name of the host he speaks to says nothing of himself.
+    if agreed is None or (agreed in _BY_HELO and helo_is_of(peer, hops[border])):
         return None
     last = steps[0]
     for older in steps[1:]:

@@ -23,7 +23,8 @@ def seconds_between(older: datetime | None, newer: datetime | None) -> int | Non
     """Seconds from the older date to the newer; None where one is missing."""
     if older is None or newer is None:
         return None
-    return int((newer - older).total_seconds())
+    passed = newer - older
+    return passed.days * DAY + passed.seconds
 
 
 def clock_error(own: datetime | None, taken: datetime | None, written: datetime | None) -> ClockError | None:

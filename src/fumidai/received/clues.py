@@ -21,29 +21,27 @@ from fumidai.received.address import read_address
 from fumidai.received.headers import Headers
 from fumidai.received.hop import Client
 from fumidai.received.site import address_site
-from fumidai.received.trace import Claim, Source
+from fumidai.received.trace import Source
 
-_ADDRESS: Final = re.compile(r"[^\s<>(),;:\"@]{1,100}@(\[?[\w.:-]{1,200}\]?)")
+_DOMAIN: Final = re.compile(r"\[?[\w.:-]{1,200}\]?")
 _LIST_FIELDS: Final = ("list-id", "mailing-list", "x-loop")
 _LIST_SENDER: Final = re.compile(
     r"(?:^|[\s<])(?:owner-|[\w.+-]{1,64}(?:-request|-admin|-owner|-bounces|-errors)[@+=])", re.IGNORECASE
 )
-# RFC 5321 §2.3.5: a HELO is a name, or an address in brackets.
-HELO_BARE_ADDRESS: Final = Claim("helo-bare-address")
-DYNAMIC_NAME: Final = Claim("dynamic-name")
-MAY_BE_FORGED: Final = Claim("may-be-forged")
 
 
 def helo_is_bare_address(client: Client) -> bool:
     """It called itself by an address without brackets, as no mail server does."""
+    # RFC 5321 §4.1.3: an address that stands for a name is in brackets.
     return bool(client.helo) and client.helo[0] not in "[" and read_address(client.helo) != ""
 
 
 def domain_of(headers: Headers, name: str) -> str:
     """The domain of the first mail address in a field, in small letters; "" without one."""
     field = headers.get(name)
-    found = _ADDRESS.search(field.text[:1000]) if field is not None else None
-    return found[1].lower().rstrip(".") if found is not None else ""
+    at = field.text.find("@", 0, 1000) if field is not None else -1
+    found = _DOMAIN.match(field.text, at + 1) if field is not None and at >= 0 else None
+    return found[0].lower().rstrip(".") if found is not None else ""
 
 
 def message_clues(headers: Headers, source: Source | None) -> Iterator[Finding]:

@@ -94,7 +94,7 @@ FAMILIES: Final = (
     Family("dovecot", "Dovecot", r"Dovecot\b"),
     Family("intermail", "InterMail", r"InterMail v(?P<version>[\w.]{1,30})"),
     Family("powermta", "PowerMTA", rf"PowerMTA(?:\(TM\))?(?: v?{_V})?"),
-    Family("ses", "Amazon SES", by=("amazonses.com",)),
+    Family("ses", "Amazon SES", r"SimpleEmailService-", by=("amazonses.com",)),
     Family("ecelerity", "Ecelerity", rf"ecelerity {_V}"),
     Family("smap", "smap", protocol=r"c?smap\b"),
     Family("sendgrid", "SendGrid", r"SG\)"),

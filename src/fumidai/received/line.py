@@ -56,11 +56,13 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
             software = software if software.family else said.software
             auth = auth or said.auth
             sender = sender or said.envelope_from
-    if not software.family:
+    if not software.family and client.software.family:
+        software = client.software
+    elif not software.family:
         software = _unmarked(by, spoken.software, with_said, id_, date)
     family = software.family
     kind = Kind.FETCH if spoken.fetch or family in _FETCHERS else Kind.TRANSFER
-    if from_ is None or spoken.local or from_ == "mail pickup service":
+    if (from_ is None and not (client.address or client.masked)) or spoken.local or from_ == "mail pickup service":
         kind = Kind.LOCAL if kind is Kind.TRANSFER else kind
     if day and month and year and clock and zone:
         when = read_usual_date(day, month, year, clock, zone)

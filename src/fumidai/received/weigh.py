@@ -20,18 +20,18 @@ like a relay. A trace is a reason to test a host, not to list it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import lru_cache
 from typing import Final
 
 from fumidai.evidence.finding import Finding, Severity
 from fumidai.received import clues
 from fumidai.received.address import inside
 from fumidai.received.border import Ours, find_border
-from fumidai.received.chain import Agreement, Entry, find_entry
+from fumidai.received.chain import Agreement, Entry, find_entry, helo_is_of
 from fumidai.received.clock import DAY, HOUR, clock_error, seconds_between
 from fumidai.received.date import read_date
 from fumidai.received.headers import Headers
-from fumidai.received.hop import Hop, Kind
+from fumidai.received.hop import Client, Hop, Kind
 from fumidai.received.site import address_site, is_line, plain_name, site
 from fumidai.received.trace import (
     Border,
@@ -47,6 +47,8 @@ from fumidai.received.trace import (
 )
 
 __all__ = ["Ours", "weigh"]
+
+Claims = dict[int, tuple[Trust, tuple[Claim, ...]]]
 
 # Protocols of web mailers: whoever speaks them had logged in there.
 _WEB: Final = ("HTTP", "HTTPS", "HTTPU", "HTTPD", "DAV")
@@ -86,7 +88,7 @@ def weigh(
     older = [index for index in steps if index > border]
     entry = find_entry(hops, older, border) if older else None
     if entry is not None:
-        claims.update(_believed(hops, steps, entry))
+        claims.update(_believed(steps, entry))
     case = _Case(hops, headers, border, older, entry)
     verdict, confidence, source, findings = case.judge()
     relay = None
@@ -143,7 +145,8 @@ class _Case:
         found = [Finding("lines-disagree", Severity.INFO, self.server, params={"seen": self.server, "by": by})]
         source = self._source(self.border)
         # A customer's line is no mail server: what stands below its line, it brought along.
-        if is_line(self.peer.rdns, self.peer.ip) or clues.helo_is_bare_address(self.peer):
+        lies = helo_is_of(self.peer, self.hops[self.border]) or clues.helo_is_bare_address(self.peer)
+        if lies or is_line(self.peer.rdns, self.peer.ip):
             return TraceVerdict.DIRECT, Confidence.MEDIUM, source, found
         return TraceVerdict.UNDECIDED, Confidence.LOW, source, found
 
@@ -208,7 +211,7 @@ def _has_logged_in(hop: Hop) -> bool:
     return bool(hop.auth) or hop.with_.upper().startswith(_WEB)
 
 
-def _believed(hops: Sequence[Hop], steps: Sequence[int], entry: Entry) -> dict[int, tuple[Trust, tuple[Claim, ...]]]:
+def _believed(steps: Sequence[int], entry: Entry) -> Claims:
     """The lines of the peer's site."""
     site_claim = (Claim("site-of-relay"),)
     own = {index: (Trust.BELIEVED, site_claim) for index in steps if entry.first < index <= entry.last}
@@ -249,21 +252,27 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(map(int, numbers)) if len(numbers) == 2 and all(map(str.isdigit, numbers)) else (9999,)
 
 
-def _traced(
-    hops: Sequence[Hop], steps: Sequence[int], claims: dict[int, tuple[Trust, tuple[Claim, ...]]], border: int
-) -> tuple[TracedHop, ...]:
+def _traced(hops: Sequence[Hop], steps: Sequence[int], claims: Claims, border: int) -> tuple[TracedHop, ...]:
     """Every line with what it is worth."""
-    older = dict(pairwise(steps))
-    newer: Hop | None = None
-    traced = []
+    traced: list[TracedHop] = []
+    ahead = 0
+    older_steps = iter(steps[1:])
     for index, hop in enumerate(hops):
-        trust, why = claims.get(index, _OBSERVED if index < border else _CLAIMED)
+        trust, why = claims.get(index) or (_OBSERVED if index < border else _CLAIMED)
         if hop.kind is not Kind.TRANSFER:
-            traced.append(TracedHop(hop, trust, True, ()) if hop.known else TracedHop(hop, *_UNKNOWN_FORM))
+            traced.append(TracedHop(hop, trust, True) if hop.known else TracedHop(hop, *_UNKNOWN_FORM))
             continue
-        delay = seconds_between(hops[older[index]].date, hop.date) if index in older else None
-        traced.append(TracedHop(hop, trust, False, why + _oddities(hop, newer), delay))
-        newer = hop
+        older = next(older_steps, None)
+        delay = seconds_between(hops[older].date, hop.date) if older is not None else None
+        odd = _odd_client(hop.client)
+        if b"may be forged" in hop.raw:
+            odd += _MAY_BE_FORGED
+        if hop.date is None:
+            odd += _NO_DATE
+        if ahead > HOUR:
+            odd += (Claim("later-than-above", {"seconds": ahead}),)
+        traced.append(TracedHop(hop, trust, False, why + odd, delay))
+        ahead = -delay if delay is not None else 0
     return tuple(traced)
 
 
@@ -271,19 +280,13 @@ _OBSERVED: Final[tuple[Trust, tuple[Claim, ...]]] = (Trust.OBSERVED, ())
 _CLAIMED: Final = (Trust.CLAIMED, (Claim("nobody-vouches"),))
 _UNKNOWN_FORM: Final = (Trust.DOUBTED, False, (Claim("unknown-form"),))
 _NO_DATE: Final = (Claim("no-date"),)
+_MAY_BE_FORGED: Final = (Claim("may-be-forged"),)
+_HELO_BARE_ADDRESS: Final = (Claim("helo-bare-address"),)
+_DYNAMIC_NAME: Final = (Claim("dynamic-name"),)
 
 
-def _oddities(hop: Hop, newer: Hop | None) -> tuple[Claim, ...]:
-    """What is odd about a line in itself, and beside the next newer one."""
-    client = hop.client
-    found: tuple[Claim, ...] = ()
-    if clues.helo_is_bare_address(client):
-        found += (clues.HELO_BARE_ADDRESS,)
-    if client.rdns and is_line(client.rdns, client.ip):
-        found += (clues.DYNAMIC_NAME,)
-    if b"may be forged" in hop.raw:
-        found += (clues.MAY_BE_FORGED,)
-    if hop.date is None:
-        return found + _NO_DATE
-    ahead = seconds_between(newer.date, hop.date) if newer is not None else None
-    return found if ahead is None or ahead <= HOUR else (*found, Claim("later-than-above", {"seconds": ahead}))
+@lru_cache(maxsize=8192)
+def _odd_client(client: Client) -> tuple[Claim, ...]:
+    """What is odd about a client."""
+    odd = _HELO_BARE_ADDRESS if clues.helo_is_bare_address(client) else ()
+    return odd + _DYNAMIC_NAME if client.rdns and is_line(client.rdns, client.ip) else odd

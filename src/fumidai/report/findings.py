@@ -126,8 +126,8 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("{target} mails for a customer, whose own server handed it in."),
     ),
     "lines-disagree": (
-        N_("The last line to believe saw {seen}, but the next is by {by}: that host did not write it."),
-        N_("The line below the last one to believe was not written by {target}."),
+        N_("The last line to believe saw {seen}, but the next is by {by}: nothing shows that it is that host's own."),
+        N_("Nothing shows that the line below the last one to believe was written by {target}."),
     ),
     "time-backwards": (
         N_("The line of {by} is {seconds} s later than the one above it: a wrong clock, or a line that was invented."),
