@@ -39,6 +39,11 @@ PIECES = [
     b"STARTTLS\r\n",
     b"BDAT 9\r\n",
     b"BDAT 0 LAST\r\n",
+    b"Received: ",
+    b" by ",
+    b"(",
+    b"; ",
+    b"Mon, 1 Jan 0000 24:60:61 +9999",
 ]
 
 

@@ -12,7 +12,7 @@ from fumidai.smtp.data import DataReader
 from fumidai.smtp.proxy import ProxyReader
 from fumidai.smtp.reply import ReplyReader
 from fumidai.smtp.server import ServerMachine
-from fuzz import campaign, fuzz_data, fuzz_delegation, fuzz_proxy, fuzz_reply, fuzz_server
+from fuzz import campaign, fuzz_data, fuzz_delegation, fuzz_log, fuzz_proxy, fuzz_reply, fuzz_server, fuzz_trace
 
 TARGETS = {
     "reply": fuzz_reply.target,
@@ -20,6 +20,8 @@ TARGETS = {
     "data": fuzz_data.target,
     "proxy": fuzz_proxy.target,
     "delegation": fuzz_delegation.target,
+    "trace": fuzz_trace.target,
+    "log": fuzz_log.target,
 }
 FILES = [(name, path) for name in TARGETS for path in campaign.corpus(name)]
 
