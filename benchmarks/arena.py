@@ -102,10 +102,12 @@ class Arena:
         words = ("ip", "netns", "exec", self.namespace, sys.executable, "-m", "benchmarks.lists", "127.0.0.1:53")
         self._start("lists", 53, *words, environment={**clean_environment(self._home), "PYTHONPATH": str(ROOT)})
 
-    def start_guard(self, name: str, port: int, messages: int, more: Mapping[str, str] | None = None) -> Player:
+    def start_guard(
+        self, name: str, port: int, messages: int, more: Mapping[str, str] | None = None, *, workers: int = 1
+    ) -> Player:
         """A guard, with more in its environment."""
         policy = self._home / f"guard-{port}.toml"
-        policy.write_text(policy_file(port), encoding="utf-8")
+        policy.write_text(policy_file(port, workers), encoding="utf-8")
         environment = {**clean_environment(self._home), **(more or {})}
         words = ("ip", "netns", "exec", self.namespace, *fumidai(), "guard", "--policy", str(policy))
         return Player(name, port, self._start("guard", port, *words, environment=environment), messages)
@@ -202,7 +204,7 @@ def access_table() -> dict[str, str]:
     return table | {f"To:user{number}@{OURS}": "REJECT" for number in range(10)}
 
 
-def policy_file(port: int) -> str:
+def policy_file(port: int, workers: int = 1) -> str:
     """A guard's policy with everything on."""
     access = "\n".join(f'"{key}" = "{side}"' for key, side in access_table().items())
     return f"""[policy]
@@ -218,7 +220,7 @@ connections = 10000
 connections_per_client = 10000
 connections_per_net = 10000
 user = "root"
-workers = 1
+workers = {workers}
 [blocklists]
 refuse = ["bl.example"]
 resolver = "127.0.0.1"
