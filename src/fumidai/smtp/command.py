@@ -151,6 +151,7 @@ _CHUNK: Final = re.compile(rb"([0-9]{1,20})(?:[ \t]+(LAST))?\Z", re.IGNORECASE)
 
 # RFC 5321 §4.1.2 in its usual form, without anything quoted in the path.
 _USUAL: Final = re.compile(rb'(?:MAIL FROM:|(RCPT TO:))(<[^"\\<> \t\r\n]*>)((?: [^\r\n]*[^ \t\r\n])?)', re.IGNORECASE)
+_HELLO: Final = re.compile(rb"EHLO ([!-~]+)")
 _PLAIN: Final = re.compile(rb'(?:(MAIL FROM:)|RCPT TO:)(<[^"\\<> \t\r\n\0]*>)\r\n', re.IGNORECASE)
 #: Commands that are no more than their word.
 _WORDS_ALONE: Final = {word: verb for word, verb in _WORDS.items() if verb not in _INTRODUCTION}
@@ -172,6 +173,8 @@ def plain_path(line: bytes) -> tuple[Verb, bytes] | None:
 
 def parse_command(line: bytes) -> Command:
     """Read one line, with or without its end; of several the first."""
+    if hello := _HELLO.fullmatch(line):
+        return Command(Verb.EHLO, hello[1], b"", NO_PARAMETERS)
     if usual := _USUAL.fullmatch(line):
         path, rest = usual[2], usual[3]
         params, bad = _read_params(rest) if rest else (NO_PARAMETERS, None)

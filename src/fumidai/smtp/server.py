@@ -123,6 +123,12 @@ def _names(announce: tuple[str, ...]) -> frozenset[str]:
     return frozenset(line.partition(" ")[0].upper() for line in announce)
 
 
+@lru_cache(64)
+def _introduction(text: str, announce: tuple[str, ...], tls: bool) -> str:
+    """The text of an answer to EHLO: what is offered stands behind the greeting."""
+    return "\n".join((text, *(line for line in announce if not (tls and line.upper() == "STARTTLS"))))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one connection.
@@ -276,7 +282,7 @@ class ServerMachine:
         self._move(asked, code)
         kind = type(asked)
         if isinstance(asked, Hello) and asked.verb is Verb.EHLO and code == 250:
-            text = "\n".join((text, *self._offered()))
+            text = _introduction(text, self._announce, self.tls)
         reply = write_reply(code, text, enhanced)
         return self._open_chunk(code, reply) if kind is ChunkBegin else reply
 
@@ -287,9 +293,6 @@ class ServerMachine:
         self.tls = True
         self.hello = None
         return events
-
-    def _offered(self) -> list[str]:
-        return [line for line in self._announce if not (self.tls and line.upper() == "STARTTLS")]
 
     def _move(self, asked: Question, code: int) -> None:
         """Keep what was taken, and follow the table."""
