@@ -106,3 +106,11 @@ async def test_a_long_body_is_no_header() -> None:
             async with calling(running.port) as client:
                 assert (await client.all(session(body)))[-2:] == [250, 221]
     assert len(backend.taken) == 2
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+async def test_a_message_cannot_go_on_with_our_line(blank: bytes) -> None:
+    message = blank + b"by forged.test; date\r\n\r\nx\r\n"
+    async with behind() as backend, guarding(backend.port) as running, calling(running.port) as client:
+        assert (await client.all(in_chunks(message[:1], message[1:])))[-2:] == [250, 221]
+    assert backend.taken[0].message.endswith(b"\r\n\r\n" + message)

@@ -219,6 +219,8 @@ class Line(Served):
         machine = self.machine
         while events and not self._closing:
             for event in events:
+                if self._closing:
+                    break  # type: ignore[unreachable]  # sent away for what it said before this
                 self._meet(event)
             if machine.asked is not None or not machine.pending:
                 break

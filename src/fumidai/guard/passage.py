@@ -70,6 +70,7 @@ class Passage:
         Args:
             odd: False where whoever read the message has seen no bare CR, bare LF or NUL in it up to here.
         """
+        first = not self.size
         self.size += len(data)
         fault = self.fault
         if fault is not None and fault.ends:
@@ -80,6 +81,9 @@ class Passage:
                 self.fault = Fault(554, "5.6.0", f"Message refused: {why}", f"the body holds {why}", ends=True)
                 return b""
             data = made_right(data)
+        if first and data[:1] in (b" ", b"\t"):
+            # RFC 5322 §2.2.3: it would go on with our Received line, and put words into it.
+            data = b"\r\n" + data
         if self._header is not None:
             self._count(self._header, data)
         return data if self.fault is None else b""
