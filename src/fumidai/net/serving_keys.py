@@ -63,8 +63,8 @@ def load_keys(certificate: Path, key: Path, *, now: float) -> Keys:
     head = _read(certificate)
     if _CERTIFICATE not in head:
         raise UsageError(
-            N_("{path} holds no certificate."), mend=N_('A certificate in PEM begins with "{line}".'),
-            path=certificate, line=_CERTIFICATE,
+            N_("{path} holds no certificate."), mend=N_('A certificate in PEM begins with "{head}".'),
+            path=certificate, head=_CERTIFICATE,
         )  # fmt: skip
     if _KEY not in (head if key == certificate else _read(key)):
         raise UsageError(
@@ -108,15 +108,15 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     except ssl.SSLError as problem:
         if problem.reason == "KEY_VALUES_MISMATCH":
             raise UsageError(
-                N_("The private key in {key} does not belong to the certificate in {path}."),
+                N_("The private key in {key_file} does not belong to the certificate in {path}."),
                 mend=N_("Its own certificate has to stand first in the file, the others of the chain after it."),
                 path=certificate,
-                key=key,
+                key_file=key,
             ) from problem
         raise UsageError(
-            N_("The certificate in {path} and the key in {key} can't be used: {reason}."),
+            N_("The certificate in {path} and the key in {key_file} can't be used: {reason}."),
             path=certificate,
-            key=key,
+            key_file=key,
             reason=ssl_words(problem),
         ) from problem
     return context
