@@ -16,13 +16,12 @@ that is counted anew. Tables are one process's.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, TypeVar
+from typing import Final
 
 IpAddress = IPv4Address | IPv6Address
-_Key = TypeVar("_Key")
 
 
 class Deed(IntEnum):
@@ -38,10 +37,14 @@ class Deed(IntEnum):
 #: Seconds that a slot lasts, and slots of a minute: six that are over and the one that runs.
 SLOT: Final = 10.0
 SLOTS: Final = 7
-_EMPTY: Final = bytes(4 * SLOTS * len(Deed))
-_MOST: Final = 2**32 - 1
-# Keys of IPv6 nets lie above all IPv4 addresses.
-_SIX: Final = 1 << 64
+_DEEDS: Final = len(Deed)
+#: Where the sums stand, behind the slots of all deeds.
+_SUMS: Final = SLOTS * _DEEDS
+_EMPTY: Final = bytes(4 * (_SUMS + _DEEDS))
+#: A slot counts no further: seven of them still fit into 32 bits.
+MOST_IN_SLOT: Final = 2**28
+# Keys of IPv6 addresses and nets lie above all IPv4 ones.
+_SIX: Final = 1 << 128
 
 
 def client_key(address: IpAddress) -> int:
@@ -52,6 +55,11 @@ def client_key(address: IpAddress) -> int:
 def net_key(address: IpAddress) -> int:
     """Whose connections are counted together: a /24 (IPv4) or a /64 (IPv6)."""
     return int(address) >> 8 if address.version == 4 else _SIX | int(address) >> 64
+
+
+def address_key(address: IpAddress) -> int:
+    """An address as a number; cheaper to look up than the address itself."""
+    return int(address) if address.version == 4 else _SIX | int(address)
 
 
 class Minute:
@@ -65,23 +73,28 @@ class Minute:
 
     def add(self, deed: Deed, now: float, number: int = 1) -> None:
         """Count so many more."""
-        self._advance(now)
+        if now // SLOT > self._slot:
+            self._advance(now)
+        counts = self._counts
         at = deed * SLOTS + self._slot % SLOTS
-        self._counts[at] = min(self._counts[at] + number, _MOST)
+        number = min(number, MOST_IN_SLOT - counts[at])
+        counts[at] += number
+        counts[_SUMS + deed] += number
 
     def count(self, deed: Deed, now: float) -> int:
         """How many there were in the last sixty seconds, and at most seventy."""
-        self._advance(now)
-        return sum(self._counts[deed * SLOTS : (deed + 1) * SLOTS])
+        if now // SLOT > self._slot:
+            self._advance(now)
+        return self._counts[_SUMS + deed]
 
     def _advance(self, now: float) -> None:
-        slot = int(now // SLOT)
-        if slot == self._slot:
-            return
+        slot, counts = int(now // SLOT), self._counts
         for gone in range(max(self._slot + 1, slot - SLOTS + 1), slot + 1):
-            for deed in range(len(Deed)):
-                self._counts[deed * SLOTS + gone % SLOTS] = 0
-        self._slot = max(slot, self._slot)
+            for deed in range(_DEEDS):
+                at = deed * SLOTS + gone % SLOTS
+                counts[_SUMS + deed] -= counts[at]
+                counts[at] = 0
+        self._slot = slot
 
 
 class Crowd:
@@ -93,8 +106,9 @@ class Crowd:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._addresses: Counter[IpAddress] = Counter()
-        self._nets: Counter[int] = Counter()
+        self.connected = 0  #: how many connections are open
+        self._addresses: dict[int, int] = {}
+        self._nets: dict[int, int] = {}
         self._minutes: OrderedDict[int, Minute] = OrderedDict()
 
     @property
@@ -102,49 +116,54 @@ class Crowd:
         """How many clients are remembered."""
         return len(self._minutes)
 
-    @property
-    def connected(self) -> int:
-        """How many connections are open."""
-        return self._addresses.total()
-
     def open_from(self, address: IpAddress) -> int:
         """Open connections from an address."""
-        return self._addresses[address]
+        return self._addresses.get(address_key(address), 0)
 
     def open_near(self, address: IpAddress) -> int:
         """Open connections from the net of an address."""
-        return self._nets[net_key(address)]
+        return self._nets.get(net_key(address), 0)
 
     def enter(self, address: IpAddress, now: float) -> None:
         """A connection is let in; ``leave`` has to follow."""
-        self._addresses[address] += 1
-        self._nets[net_key(address)] += 1
+        self.connected += 1
+        key, net = address_key(address), net_key(address)
+        self._addresses[key] = self._addresses.get(key, 0) + 1
+        self._nets[net] = self._nets.get(net, 0) + 1
         self.add(address, Deed.CONNECTION, now)
 
     def leave(self, address: IpAddress) -> None:
         """A connection that was let in is gone."""
-        _less(self._addresses, address)
+        self.connected -= 1
+        _less(self._addresses, address_key(address))
         _less(self._nets, net_key(address))
 
     def add(self, address: IpAddress, deed: Deed, now: float, number: int = 1) -> None:
         """A client has done something."""
-        key = client_key(address)
-        minute = self._minutes.get(key)
+        key, minutes = client_key(address), self._minutes
+        minute = minutes.get(key)
         if minute is None:
-            minute = self._minutes[key] = Minute(now)
-        self._minutes.move_to_end(key)
+            minute = minutes[key] = Minute(now)
+            while len(minutes) > self.most:
+                minutes.popitem(last=False)
+        else:
+            minutes.move_to_end(key)
         minute.add(deed, now, number)
-        while len(self._minutes) > self.most:
-            self._minutes.popitem(last=False)
 
     def count(self, address: IpAddress, deed: Deed, now: float) -> int:
         """What a client has done in the last minute."""
         minute = self._minutes.get(client_key(address))
         return 0 if minute is None else minute.count(deed, now)
 
+    def minute(self, address: IpAddress) -> Minute | None:
+        """All that a client has done; None if it is not remembered."""
+        return self._minutes.get(client_key(address))
 
-def _less(counter: Counter[_Key], key: _Key) -> None:
+
+def _less(counter: dict[int, int], key: int) -> None:
     """One less; a nought takes no room."""
-    counter[key] -= 1
-    if counter[key] <= 0:
+    number = counter[key] - 1
+    if number:
+        counter[key] = number
+    else:
         del counter[key]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
-from fumidai.guard.crowd import Crowd, Deed
+from fumidai.guard.crowd import Crowd, Deed, Minute
 from fumidai.guard.settings import GuardSettings
 from fumidai.policy.access import AccessMap, Tag
 
@@ -70,7 +70,8 @@ class Gate:
 
     def is_proxy(self, peer: IpAddress) -> bool:
         """True for a peer that speaks for others."""
-        return is_among(peer, self._settings.proxies)
+        proxies = self._settings.proxies
+        return bool(proxies) and is_among(peer, proxies)
 
     def turned_away(self, client: IpAddress, now: float) -> Stop | None:
         """Why a client may not come in."""
@@ -79,12 +80,20 @@ class Gate:
             return CLIENT_FULL
         if _reached(crowd.open_near(client), self._share(settings.connections_per_net)):
             return NET_FULL
+        minute = crowd.minute(client)
+        return None if minute is None else self._too_much(client, minute, now)
+
+    def _too_much(self, client: IpAddress, minute: Minute, now: float) -> Stop | None:
+        """What a client has done too much of in the last minute."""
+        settings = self._settings
         rate = self._shared(Tag.CLIENT_RATE, client, settings.connection_rate)
-        if rate and _reached(crowd.count(client, Deed.CONNECTION, now), rate):
+        if rate and minute.count(Deed.CONNECTION, now) >= rate:
             return CONNECTION_RATE
-        if self._over(client, Deed.REFUSED, settings.refusal_rate, now):
+        if settings.refusal_rate and minute.count(Deed.REFUSED, now) >= self._share(settings.refusal_rate):
             return REFUSAL_RATE
-        return ERROR_RATE if self._over(client, Deed.ERROR, settings.error_rate, now) else None
+        if settings.error_rate and minute.count(Deed.ERROR, now) >= self._share(settings.error_rate):
+            return ERROR_RATE
+        return None
 
     def let_in(self, client: IpAddress, now: float) -> None:
         """It comes in; ``gone`` has to follow."""
