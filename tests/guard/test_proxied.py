@@ -101,7 +101,7 @@ async def test_a_proxy_that_does_not_say_for_whom_it_speaks_is_not_greeted(said:
             proxy.writer.write(said)
             assert await proxy.reply() is None
         await running.empty()
-    assert running.rules() == ["proxy-header"]
+    assert running.rules() == ["proxy-header", "lost-client-address"]
 
 
 async def test_a_health_check_that_says_nothing_leaves_no_trace() -> None:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from fumidai.evidence.vantage import plain
 from fumidai.guard.identity import Client, Told
-from fumidai.guard.notes import note_session
+from fumidai.guard.lost_client import Veil
+from fumidai.guard.notes import note_lost_client, note_session
 from fumidai.policy.request import UNKNOWN, Unknown
 from fumidai.smtp.proxy import ProxyFault, ProxyHeader, ProxyReader
 from fumidai.smtp.xclient import Attribute, Attributes, Value
@@ -66,7 +67,10 @@ class ProxyWait(asyncio.Protocol):
 
     def _give_up(self, why: str) -> None:
         self._timer.cancel()
-        note_session(self._session, "proxy-header", why)
+        session = self._session
+        note_session(session, "proxy-header", why)
+        if session.post.lost.is_news(session.peer, Veil.PROXY, session.post.loop.time()):
+            note_lost_client(session, Veil.PROXY)
         self._transport.abort()
 
 
