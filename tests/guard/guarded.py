@@ -15,7 +15,7 @@ from typing import Any
 from fumidai.guard.backend import Backend
 from fumidai.guard.keyring import Keyring
 from fumidai.guard.run import Guard
-from fumidai.guard.settings import GuardSettings, Place_
+from fumidai.guard.settings import GuardSettings, Place_, Target
 from fumidai.guard.smtp_backend import SmtpBackend
 from fumidai.guard.smtp_link import Times
 from fumidai.net.resolver import Resolver
@@ -74,6 +74,8 @@ async def guarding(
         lines.extend(json.loads(line) for line in text.splitlines())
 
     chosen = replace(SETTINGS, listen=(Place_(address, 0),), **settings)
+    if isinstance(backend, int):
+        chosen = replace(chosen, backend=Target("smtp", "127.0.0.1", backend))
     behind = SmtpBackend("127.0.0.1", backend, "gate.a.test", times) if isinstance(backend, int) else backend
     guard = Guard(policy, chosen, write, keyring=keyring, backend=behind, resolver=resolver)
     await guard.start()

@@ -163,6 +163,20 @@ async def test_who_guesses_waits_longer_and_longer_and_is_sent_away(tmp_path: Pa
     assert running.rules()[-1] == "too-many-logins"
 
 
+async def test_guesses_are_counted_over_all_connections_of_a_client(tmp_path: Path) -> None:
+    async with guarding(1, keyring=keyring(tmp_path), auth_delay=0, login_rate=4) as running:
+        codes = []
+        for _ in range(3):
+            async with calling_tls(running.port) as client:
+                codes += [await client.say(b"AUTH PLAIN " + plain(password=b"guess")) for _ in range(2)]
+        assert codes == [535, 535, 535, 535, 421, 0]
+        async with calling_tls(running.port) as client:
+            assert await client.say(b"AUTH PLAIN " + plain()) == 421, "not even the right one is heard"
+        async with calling_tls(running.port) as client:
+            assert await client.say(b"MAIL FROM:<s@b.test>") == 250, "mail for us still comes in"
+    assert running.rules()[-1] == "login-rate"
+
+
 async def test_what_comes_behind_a_login_waits_for_its_answer(tmp_path: Path) -> None:
     async with (
         guarding(1, policy=RELAY, keyring=keyring(tmp_path), auth_delay=0.1) as running,

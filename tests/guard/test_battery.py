@@ -14,6 +14,7 @@ from fumidai.evidence.verdict import Verdict
 from fumidai.guard.smtp_backend import SmtpBackend
 from fumidai.policy.read import read_policy
 from tests.guard.guarded import guarding
+from tests.guard.secured import keyring
 
 KEY = TokenKey(b"a key of the tests only")
 
@@ -31,13 +32,17 @@ async def test_the_old_relay_behind_a_guard_is_closed(tmp_path: Path) -> None:
         host.server.relay.outbox = outbox
         backend = SmtpBackend(str(RELAY), host.port, "gate.a.test")
         policy, _ = read_policy(POLICY, "fumidai.toml")
-        async with guarding(backend, policy=policy, address=RELAY, name="ns.a.test") as running:
+        async with guarding(backend, policy=policy, address=RELAY, name="ns.a.test", keyring=keyring()) as running:
             host.port = running.port
             result = await asyncio.wait_for(host.test(tmp_path / "guarded"), 100)
-    (entry,) = result.entries
+    entry, inside = result.entries
     assert result.verdict is Verdict.CLOSED, (entry.verdict_reason, [row.id for row in entry.tests if row.proofs])
     assert not left, [reading.mailbox for envelope in left for reading in envelope.recipients]
     assert not any(row.proofs for row in entry.tests)
     words = [row.word for row in entry.tests]
     assert words.count(Word.REFUSED) > 100, "the battery was really asked"
     assert running.rules().count("ambiguous-recipient") > 15
+    assert inside.endpoint.tls is not entry.endpoint.tls, "and the quick one inside STARTTLS"
+    assert not any(row.proofs for row in inside.tests)
+    assert [row.word for row in inside.tests].count(Word.REFUSED) > 10
+    assert any(line.get("tls") for line in running.lines)

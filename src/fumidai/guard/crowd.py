@@ -32,6 +32,7 @@ class Deed(IntEnum):
     RECIPIENT = 2
     REFUSED = 3
     ERROR = 4
+    LOGIN = 5  # a failed one
 
 
 #: Seconds that a slot lasts, and slots of a minute: six that are over and the one that runs.

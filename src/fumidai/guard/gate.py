@@ -5,6 +5,7 @@
                                   └ a Stop: said as 421, and the connection is closed before any state is made
     MAIL, RCPT → Gate.stop_message, Gate.stop_recipient → None, or a Stop: 452, the client comes again
     a refusal, an error → Gate.refused, Gate.erred → None, or a Stop: 421, the client is sent away
+    AUTH → Gate.stop_login → None, or a Stop: 421; a failed one → Gate.login_failed
 
 ``ClientConn:``, ``ClientRate:`` and ``GreetPause:`` of the access table stand in place of the numbers of ``[guard]``
 for the clients that they name; 0 is no limit, as in sendmail.
@@ -51,6 +52,7 @@ CONNECTION_RATE: Final = Stop("connection-rate", 421, "4.7.0", "Too many connect
 REFUSAL_RATE: Final = Stop("refusal-rate", 421, "4.7.0", "Too many refused recipients in a minute, come again later")
 ERROR_RATE: Final = Stop("error-rate", 421, "4.7.0", "Too many errors in a minute, come again later")
 MESSAGE_RATE: Final = Stop("message-rate", 452, "4.7.0", "Too many messages in a minute, come again later")
+LOGIN_RATE: Final = Stop("login-rate", 421, "4.7.0", "Too many failed logins in a minute, come again later")
 RECIPIENT_RATE: Final = Stop("recipient-rate", 452, "4.7.0", "Too many recipients in a minute, come again later")
 
 
@@ -124,6 +126,14 @@ class Gate:
         """A command was wrong in form or order; why the client has to go."""
         self._crowd.add(client, Deed.ERROR, now)
         return ERROR_RATE if self._over(client, Deed.ERROR, self._settings.error_rate, now) else None
+
+    def login_failed(self, client: IpAddress, now: float) -> None:
+        """It said to be a user and was not."""
+        self._crowd.add(client, Deed.LOGIN, now)
+
+    def stop_login(self, client: IpAddress, now: float) -> Stop | None:
+        """It says to be a user; why it has to go without being asked."""
+        return LOGIN_RATE if self._over(client, Deed.LOGIN, self._settings.login_rate, now) else None
 
     def _counted(self, client: IpAddress, deed: Deed, rate: int, now: float, stop: Stop) -> Stop | None:
         if not rate:

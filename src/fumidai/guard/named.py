@@ -53,6 +53,8 @@ class Named(Encrypted):
         elif self.who.user is not None:
             # RFC 4954 §4
             self._say(503, "Authenticated already", "5.5.1")
+        elif stop := self.post.gate.stop_login(self.who.address, self._loop.time()):
+            self._send_away(stop.rule, stop.text)
         elif word not in login.mechanisms():
             self._say(504, "Mechanism not known", "5.5.4")
         else:
@@ -99,6 +101,7 @@ class Named(Encrypted):
     def _wrong(self, user: str, why: str) -> None:
         """A failed attempt: whoever guesses has to wait for his answer."""
         self._failed += 1
+        self.post.gate.login_failed(self.who.address, self._loop.time())
         note_login(self, user, self._mechanism, Action.REFUSE, why, "535 5.7.8")
         settings = self.post.settings
         self._loop.call_later(settings.auth_delay * 2 ** min(self._failed - 1, _MOST_DOUBLINGS), self._tell_wrong)

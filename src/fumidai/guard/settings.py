@@ -95,7 +95,8 @@ class GuardSettings:
         message_size: greatest message; ``recipients``: most in one transaction.
         connections, connections_per_client: at once.
         connections_per_net: at once from an IPv4 /24 or an IPv6 /64; 0: no limit.
-        connection_rate, message_rate, recipient_rate, refusal_rate, error_rate: of one client in a minute; 0: no limit.
+        connection_rate, message_rate, recipient_rate, refusal_rate, error_rate, login_rate: of one client in a minute;
+            0: no limit.
         clients: that are remembered for the rates; ``buffer``: octets of all clients that may wait.
         errors: commands of a wrong form or order before a client is sent away; ``refusals``: refused recipients.
         hops: most hosts that may have handed a message on; ``header_size``: of its greatest header.
@@ -132,6 +133,7 @@ class GuardSettings:
     recipient_rate: int = 0
     refusal_rate: int = 1000
     error_rate: int = 300
+    login_rate: int = 30
     clients: int = 20_000
     buffer: int = 67_108_864
     errors: int = 20
@@ -174,6 +176,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "recipient_rate": (0, 1_000_000),
     "refusal_rate": (0, 1_000_000),
     "error_rate": (0, 1_000_000),
+    "login_rate": (0, 1_000_000),
     "clients": (100, 10_000_000),
     "buffer": (1_000_000, 2**40),
     "greet_pause": (0, 300_000),
