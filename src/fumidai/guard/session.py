@@ -371,7 +371,8 @@ class Session(Named):
         """End the transaction without a dot; a body that was on its way is noted as aborted, if a reason is given."""
         if self._transaction is None or self._ending is not None:
             return
-        if why and self.machine.in_body:
+        # The machine may have read on, to what is not met any more.
+        if why and self._passage is not None and self._passage.ending is not None:
             self._note_message("aborted", "", why)
         self._transaction.abort()
         self._transaction = None
