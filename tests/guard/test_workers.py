@@ -75,7 +75,7 @@ async def test_workers_are_killed_under_load_and_nothing_acknowledged_is_lost(tm
             await asyncio.sleep(0.2)
             killed = command.children()[0]
             os.kill(killed, signal.SIGKILL)
-            await until(lambda: len(command.children()) < WORKERS)
+            await until(lambda: killed not in command.children())  # noqa: B023  # it is called here
             before = len(load.acknowledged)
             await until(lambda: len(load.acknowledged) > before + 20)  # noqa: B023  # it is called here
         await load.finish()
@@ -119,6 +119,27 @@ setup = Setup(Policy(), GuardSettings(workers=2))
 supervisor = Supervisor(setup, lambda **_: setup, [Plugs(), Plugs()], Voice(), work, lambda places: None, hangs=0.5)
 sys.exit(supervisor.run())
 """
+
+
+#: A supervisor whose workers break in a way that nobody foresaw, once they were ready.
+BREAKING = STUCK.replace("time.sleep(1000)", "time.sleep(0.2); raise KeyboardInterrupt").replace(
+    "hangs=0.5", "hangs=60"
+)
+
+
+async def test_one_that_breaks_takes_nobody_with_it() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BREAKING, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        said = [(await process.stdout.readline()).decode() for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        _, complained = await process.communicate()
+    assert process.returncode == 0
+    assert b"KeyboardInterrupt" in complained
+    assert all("ended with 70; another one starts" in line for line in said), "killed by none of the others"
 
 
 async def test_one_that_hangs_is_killed_and_replaced() -> None:

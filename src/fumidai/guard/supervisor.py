@@ -28,10 +28,11 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from fumidai.errors import SystemTrouble
 from fumidai.guard.counts import Counts, Numbers, summed
@@ -236,7 +237,7 @@ class Supervisor:
             self._voice.complain(SystemTrouble(N_("No worker can be started: {why}."), why=problem.strerror))
             return
         if pid == 0:
-            os._exit(self._be_worker(slot, ours, theirs))
+            self._be_worker(slot, ours, theirs)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
         ours.setblocking(False)
@@ -244,8 +245,10 @@ class Supervisor:
         slot.read, slot.heard = self._reload_number, slot.began
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(slot))
 
-    def _be_worker(self, slot: _Slot, ours: socket.socket, theirs: socket.socket) -> int:
-        """In the child: forget everything that is the parent's, and work."""
+    def _be_worker(self, slot: _Slot, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+        """In the child: forget everything that is the parent's, and work. Nothing may come out of here: above is the
+        parent's code, which would end its workers.
+        """
         code = 70
         try:
             signal.set_wakeup_fd(-1)
@@ -262,11 +265,14 @@ class Supervisor:
                     close_all((other.line,) if other.line is not None else ())
             close_all(slot.plugs.metrics)
             code = self._work(self._setup, slot.plugs, theirs)
+        except BaseException:
+            traceback.print_exc()
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError):
+            try:
+                for stream in (sys.stdout, sys.stderr):
                     stream.flush()
-        return code
+            finally:
+                os._exit(code)
 
     def _hear(self, slot: _Slot) -> None:
         data = b""
