@@ -108,6 +108,8 @@ class Arena:
         """A guard, with more in its environment."""
         policy = self._home / f"guard-{port}.toml"
         policy.write_text(policy_file(port, workers), encoding="utf-8")
+        snakeoil = ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key")
+        (self._home / "guard.pem").write_text(run(*self._inside(SERVER), "cat", *snakeoil), encoding="ascii")
         environment = {**clean_environment(self._home), **(more or {})}
         words = ("ip", "netns", "exec", self.namespace, *fumidai(), "guard", "--policy", str(policy))
         return Player(name, port, self._start("guard", port, *words, environment=environment), messages)
@@ -221,6 +223,7 @@ connections_per_client = 10000
 connections_per_net = 10000
 user = "root"
 workers = {workers}
+certificate = "guard.pem"
 [blocklists]
 refuse = ["bl.example"]
 resolver = "127.0.0.1"

@@ -22,7 +22,7 @@ from statistics import median
 from benchmarks.arena import OURS, SENDER, Arena, Player, arena
 from benchmarks.errors import BenchError
 from benchmarks.figures import Part
-from benchmarks.guard_tables import GUARD, IDLE, PLAIN, SESSIONS, WAYS, Load, Taken, Way, part
+from benchmarks.guard_tables import GUARD, GUARD_TLS, IDLE, PLAIN, SESSIONS, WAYS, Load, Taken, Way, part
 from benchmarks.processes import cpu, pss
 from benchmarks.relay import Tell
 
@@ -43,7 +43,9 @@ def take(times: int, tell: Tell) -> tuple[Part, dict[str, str]]:
         haraka, postfix = here.start_haraka(), here.start_postfix()
         players = [sink, ours, plain, haraka, postfix]
         loads = measure(here, players, times, tell)
-        taken = Taken(loads, {one.name: idle(here, one) for one in (ours, plain, haraka)}, latency(here, players))
+        waiting = {one.name: idle(here, one) for one in (ours, plain, haraka)}
+        waiting[GUARD_TLS] = idle(here, ours, tls=True)
+        taken = Taken(loads, waiting, latency(here, players))
         return part(taken), here.versions()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.figures import Part, Spread, Table, Target, spread
 
+GUARD_TLS: Final = "fumidai guard, in TLS"
 GUARD, PLAIN, SINK = "fumidai guard", "fumidai guard, no uvloop", "smtp-sink alone"
 HARAKA, POSTFIX = "Haraka smtp_forward", "Postfix proxy filter"
 SESSIONS = 20
@@ -95,16 +97,12 @@ def rate_table(taken: Taken) -> Table:
 
 def waiting_table(taken: Taken) -> Table:
     """Connections that wait, and how long one message takes."""
-    rows = [
-        (
-            name,
-            *(f"{size:.0f}" for size in taken.idle.get(name, [])),
-            *("-" for _ in IDLE if name not in taken.idle),
-            f"{seconds * 1000:.2f}",
-            "-" if name == SINK else f"{(seconds - taken.latency[SINK]) * 1000:.2f}",
-        )
-        for name, seconds in taken.latency.items()
-    ]
+    rows = []
+    for name in dict.fromkeys((*taken.latency, *taken.idle)):
+        sizes = [f"{size:.0f}" for size in taken.idle[name]] if name in taken.idle else ["-" for _ in IDLE]
+        seconds = taken.latency.get(name)
+        added = seconds - taken.latency[SINK] if seconds is not None and name != SINK else None
+        rows.append((name, *sizes, *("-" if time is None else f"{time * 1000:.2f}" for time in (seconds, added))))
     heads = ("server", *(f"octets a connection, {count} idle" for count in IDLE), "p50 of a message, ms", "added, ms")
     notes = ("PSS after greeting and EHLO. p50: one kept session, 1 KiB.",)
     return Table("Guard: idle connections and time of one message", heads, tuple(rows), notes)
