@@ -18,6 +18,7 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -46,13 +47,17 @@ _EMPTY: Final = bytes(4 * (_SUMS + _DEEDS))
 MOST_IN_SLOT: Final = 2**28
 # Keys of IPv6 addresses and nets lie above all IPv4 ones.
 _SIX: Final = 1 << 128
+#: Addresses whose keys are remembered: each is asked for some six times for each connection.
+_REMEMBERED: Final = 4096
 
 
+@lru_cache(_REMEMBERED)
 def client_key(address: IpAddress) -> int:
     """Whose rate it is: the address (IPv4) or its /64 (IPv6)."""
     return int(address) if address.version == 4 else _SIX | int(address) >> 64
 
 
+@lru_cache(_REMEMBERED)
 def net_key(address: IpAddress) -> int:
     """Whose connections are counted together: a /24 (IPv4) or a /64 (IPv6)."""
     return int(address) >> 8 if address.version == 4 else _SIX | int(address) >> 64
