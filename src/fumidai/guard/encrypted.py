@@ -101,7 +101,7 @@ class Encrypted(Line):
         if self._implicit:
             self.greet(transport)
         else:
-            self._alarm.set(self.post.settings.command_time)
+            self._alarm.set(self._patience())
 
     def _too_slow(self) -> None:
         """A handshake has its own time, and nothing can be said when it is over."""

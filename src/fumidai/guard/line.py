@@ -148,10 +148,10 @@ class Line(Served):
             return
         self._pausing = False
         transport.write(self.machine.greet(self.post.greeting))
-        settings = self.post.settings
+        settings, patience = self.post.settings, self._patience()
         # A body's time is shorter: who begins with it need not have a second timer made at the first message.
-        self._alarm.set(min(settings.command_time, settings.body_time))
-        self._alarm.set(settings.command_time)
+        self._alarm.set(min(patience, settings.body_time))
+        self._alarm.set(patience)
 
     def _may_come_in(self) -> bool:
         """Ask the gate, as the client that is known now; the answer to one that may not is due then."""
@@ -270,7 +270,14 @@ class Line(Served):
             if self._leaving and self._transaction is None:
                 self._goodbye("Service is closing")
                 return
-            self._alarm.set(self.post.settings.command_time)
+            self._alarm.set(self._patience())
+
+    def _patience(self) -> float:
+        """Seconds for the next command; fewer while others might find no place."""
+        settings = self.post.settings
+        if self._listener.is_crowded:
+            return min(settings.crowded_time, settings.command_time)
+        return settings.command_time
 
     # --- the end ---
 

@@ -103,8 +103,9 @@ class GuardSettings:
         greet_pause: milliseconds before the greeting.
         proxies: networks of peers that speak for others; ``proxy_protocol``: see ``ProxyProtocol``; ``proxy_time``:
             for their header.
-        command_time: for one command; ``body_time``: without a piece of a body; ``least_rate``: octets a second that
-            a body has to come with, after five minutes; ``message_time``: for all of a body.
+        command_time: for one command; ``crowded_time``: the same, while nine of ten connections are taken.
+        body_time: without a piece of a body; ``least_rate``: octets a second that a body has to come with, after five
+            minutes; ``message_time``: for all of a body.
         certificate, key: files in PEM, "" for none; one file may hold both.
         users: password file, or ``backend`` (it is asked), "" for no AUTH.
         handshake_time: for a TLS handshake.
@@ -145,6 +146,7 @@ class GuardSettings:
     proxy_protocol: ProxyProtocol = ProxyProtocol.REQUIRED
     proxy_time: float = 5.0
     command_time: float = 300.0
+    crowded_time: float = 10.0
     body_time: float = 180.0
     least_rate: float = 500.0
     message_time: float = 3600.0
@@ -186,6 +188,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "hops": (1, 1000),
     "header_size": (1000, 2**40),
     "command_time": (1, 3600),
+    "crowded_time": (1, 3600),
     "body_time": (1, 3600),
     "least_rate": (0, 1_000_000),
     "message_time": (60, 86_400),

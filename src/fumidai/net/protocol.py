@@ -244,6 +244,11 @@ class ProtocolListener:
         for plug, factory in self._places:
             await self._accept(plug, factory)
 
+    @property
+    def is_crowded(self) -> bool:
+        """True while nine of ten places are taken."""
+        return 10 * len(self.clients) >= 9 * self.bounds.all
+
     def admit(self, client: Served) -> bool:
         """Let a client in, if that is within the bounds."""
         of_this = self._peers.get(client.peer, 0)
