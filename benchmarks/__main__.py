@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmarks' command: `python3 dev.py bench [relay] [full] [start] [guard] [--repeat N] [--write]`."""
+"""The benchmarks' command: `python3 dev.py bench [relay] [full] [start] [guard] [trace] [--repeat N] [--write]`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import full, guard, machine, relay, start, table
+from benchmarks import full, guard, machine, relay, start, table, tracing
 from benchmarks.errors import BenchError
 from benchmarks.figures import Part
 from benchmarks.ground import ground
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-NAMES = ("relay", "full", "start", "guard")
+NAMES = ("relay", "full", "start", "guard", "trace")
 EX_USAGE, EX_UNAVAILABLE = 64, 69
 
 
@@ -49,6 +49,10 @@ def take(names: Sequence[str], times: int) -> list[Report]:
         before = os.getloadavg()[0]
         part, programs = guard.take(times, tell)
         reports.append(Report("guard", [part], [*machine.describe(programs), machine.when(before)]))
+    if "trace" in names:
+        before = os.getloadavg()[0]
+        part, programs = tracing.take(times, tell)
+        reports.append(Report("trace", [part], [*machine.describe(programs), machine.when(before)]))
     return reports
 
 

@@ -2,8 +2,9 @@
 """Write the hashed requirement files that `tools.environment` installs from.
 
 `run.txt` is what using fumidai needs, `dev.txt` adds what testing it needs (same versions), `uv.txt` pins the installer
-itself. They hold names, versions, markers and hashes, and no address of an index: any mirror will do, and a file whose
-hash differs is refused (docs/decisions/0004-locks-without-index-hosts.md).
+itself, `peers.txt` what the benchmarks are held against. They hold names, versions, markers and hashes, and no address
+of an index: any mirror will do, and a file whose hash differs is refused
+(docs/decisions/0004-locks-without-index-hosts.md).
 
 Limits: one resolution for all platforms from Python 3.11 up; versions stay as they are unless `--upgrade` is given.
 """
@@ -20,6 +21,7 @@ COMMON = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11"
 EXTRAS = ["--extra", "speed", "--extra", "argon2"]
 SOURCES = {
     "uv.txt": ["requirements/uv.in"],
+    "peers.txt": ["requirements/peers.in"],
     "run.txt": ["pyproject.toml", "--group", "build"],
     "dev.txt": ["pyproject.toml", *EXTRAS, "--group", "dev", "--constraints", "requirements/run.txt"],
 }

@@ -6,7 +6,8 @@
     none there, but messages attached          those
     none there, but in the text                what ``unpaste`` finds
 
-A head whose Received lines lost their wraps reads badly; where ``unpaste`` finds more lines with a date, it is that.
+A head whose Received lines lost their wraps reads badly, and has lines that are no field; where ``unpaste`` then finds
+more lines with a date, it is that.
 
 Limits: MIME is read by Python's ``email`` up to 32 MiB, two messages deep; at most 100 of one report.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from email.message import Message
 from typing import Final
@@ -30,6 +32,10 @@ from fumidai.trace.letter import How, Letter, Origin
 #: Octets of a message that may be read for what is attached to it.
 WHOLE_AT_MOST: Final = 32 * 1024 * 1024
 _ATTACHED_AT_MOST: Final = 100
+#: In the fields of ARF and X-ARF, as anybody spells them.
+_MAY_BE_REPORT: Final = (b"eedback-", b"EEDBACK-", b"ARF:", b"arf:", b"Arf:")
+#: A line of a head that neither goes on nor begins with a name and a colon (RFC 5322 §2.2), nor is an mbox's.
+_STRAY: Final = re.compile(rb"(?m)^(?![ \t\r\n]|[!-9;-~]++[ \t]*+:|>?From )")
 
 
 def letters(found: bytes, source: str, offset: int = 0) -> tuple[Letter, ...]:
@@ -49,8 +55,16 @@ def letters(found: bytes, source: str, offset: int = 0) -> tuple[Letter, ...]:
         return (itself,)
     if not hops and b"message/rfc822" in found.lower() and (attached := _attached(found, origin, of_report=False)):
         return attached
-    pasted = _pasted(found, origin)
+    pasted = _pasted(found, origin) if not hops or _is_damaged(itself) else ()
     return pasted if sum(map(_dated, pasted)) > dated else (itself,)
+
+
+def _is_damaged(letter: Letter) -> bool:
+    """Has the head been through something? Then there are lines in it that are no field, or fields inside a line."""
+    head = letter.message[: _head_end(letter.message)]
+    if _STRAY.search(head):
+        return True
+    return any(b"eceived: " in hop.raw for hop in letter.head.hops)
 
 
 def _dated(letter: Letter) -> int:
@@ -60,9 +74,14 @@ def _dated(letter: Letter) -> int:
 
 def _may_carry_report(found: bytes) -> bool:
     """A quick look at the head, so that MIME is read only where it has to be."""
+    head = found[: _head_end(found)]
+    return any(mark in head for mark in _MAY_BE_REPORT)
+
+
+def _head_end(found: bytes) -> int:
+    """Where the head ends, at most its bound."""
     # Where there is no end, find says -1, and that counts from the bound.
-    low = found[: min(found.find(b"\n\r\n") % HEAD_AT_MOST, found.find(b"\n\n") % HEAD_AT_MOST)].lower()
-    return b"feedback-report" in low or b"x-arf" in low or b"x-xarf" in low
+    return min(found.find(b"\n\r\n") % HEAD_AT_MOST, found.find(b"\n\n") % HEAD_AT_MOST)
 
 
 def _is_report(message: Message) -> bool:
