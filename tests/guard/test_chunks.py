@@ -16,6 +16,7 @@ from fumidai.guard.maildir_backend import MaildirBackend
 from fumidai.guard.settings import LineEndings
 from tests.guard.faulty import Kind, Step, behind
 from tests.guard.guarded import Client, calling, guarding, in_chunks, without_trace
+from tests.guard.test_lmtp_backend import Store, real_server
 
 MESSAGE = b"Subject: x\r\n\r\n.\r\n..two\r\nx.\r\n.\r\nQUIT\r\n" + bytes(range(14, 256)) + b"\r\nthe end\r\n"
 ENVELOPE = b"EHLO c.test\r\nMAIL FROM:<s@b.test>\r\nRCPT TO:<u@a.test>\r\n"
@@ -226,6 +227,16 @@ async def test_into_maildirs_alike(tmp_path: Path) -> None:
         assert (await client.all(in_chunks(b"x: y\r\n\r\n.\r", b"\n..\r\nend")))[-2:] == [250, 221]
     (file,) = (tmp_path / "a.test" / "u" / "new").iterdir()
     assert file.read_bytes().partition(b"x: y")[2] == b"\n\n.\n..\nend"
+
+
+async def test_into_a_store_that_speaks_lmtp_alike() -> None:
+    store = Store()
+    async with real_server(store) as backend, guarding(backend) as running, calling(running.port) as client:
+        codes = await client.all(in_chunks(b"x: y\r\n\r\n.\r", b"\n..\r\n", b""))
+    assert codes == [250, 250, 250, 250, 250, 250, 221]
+    ((recipients, message),) = store.taken
+    assert recipients == ["u@a.test"]
+    assert without_trace(message) == b"x: y\r\n\r\n.\r\n..\r\n"
 
 
 BODIES = st.lists(st.sampled_from([b"\r\n", b".", b"x", b"\r\n.", b"..\r\n", b"QUIT\r\n", b"\xff"]), max_size=20)
