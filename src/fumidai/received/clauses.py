@@ -30,14 +30,16 @@ _REMARKS: Final = rf"{_C}(?:\s*+{_C})*+"
 _W: Final = r'[^\s();"\\]++'
 _NO_KEY: Final = r"(?!(?i:from|by|via|with|id|for|envelope-from)(?![^\s();]))"
 _PHRASE: Final = rf"{_NO_KEY}{_W}(?:\s++{_NO_KEY}{_W})*+"
+_DAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_MONTH: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _USUAL: Final = re.compile(
     rf"(?:from\s++({_W}(?:\s++\[[^\s\[\]();\"\\]++\])?+))?+\s*+({_REMARKS})?+\s*+"
     rf"by\s++({_W})\s*+({_REMARKS})?+"
-    rf"(?:\s*+with\s++({_PHRASE})\s*+({_REMARKS}(?:\s*+tls\s++{_W}(?:\s*+{_REMARKS})?+)?+)?+)?+"
-    rf"(?:\s*+id\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+(?:\s*+via\s++{_PHRASE})?+)?+"
+    rf"(?:\s*+with\s++({_PHRASE})\s*+({_REMARKS}(?:\s*+tls\s++{_W}\s*+{_REMARKS})?+)?+(?:\s*+tls\s++{_W})?+)?+"
+    rf"(?:\s*+id\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+(?(5)(?:\s*+via\s++{_PHRASE})?+))?+"
     rf"(?:\s*+for\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+)?+"
-    r"\s*+;\s*+((?:[A-Za-z]{3},?+\s++)?+(\d{1,2})\s++([A-Z][a-z]{2})\s++(\d{4})\s++(\d\d:\d\d:\d\d)\s++"
-    rf"([+-]\d{{4}}|[A-Z]{{2,5}}))(?:\s++({_REMARKS}))?+\Z((?!))?+",
+    rf"\s*+;\s*+((?:{_DAY},?+\s++)?+(\d{{1,2}})\s++({_MONTH})\s++(\d{{4}})\s++(\d\d:\d\d:\d\d)\s++"
+    rf"([+-]\d{{4}}|{_NO_KEY}[A-Z]{{2,5}}))(?:\s++({_REMARKS}))?+\Z((?!))?+",
     re.ASCII,
 )
 #: The groups of a cut, in this order; only the usual date is cut into pieces.
@@ -92,8 +94,8 @@ def cut_by_tokens(text: str) -> Cut:
             regs[name], regs[f"{name}_remarks"] = _clause(found, where, index + 1, ends[index], word)
     if "via" in marks and "with" not in marks:
         regs["with"], regs["with_remarks"] = _clause(found, where, marks["via"] + 1, ends[marks["via"]], "with")
-    if "from" not in marks and found and found[0][0] == "(" and len(found[0]) > 1:
-        regs["from_remarks"] = where[0]
+    if "from" not in marks:
+        regs["from_remarks"] = _clause(found, where, 0, bounds[0], "from")[1]
     if ";" in marks and marks[";"] + 1 < len(found):
         regs["date"], regs["date_remarks"] = _clause(found, where, marks[";"] + 1, len(found), "date")
     return _Pieces(text, ((0, len(text)), *(regs[name] for name in GROUPS)))
@@ -120,7 +122,7 @@ def _names(token: str) -> bool:
 def _clause(found: Sequence[str], where: Sequence[Place], index: int, end: int, word: str) -> tuple[Place, Place]:
     """Value and remarks of the clause whose tokens are from ``index`` up to ``end``."""
     last = index
-    while last < end and found[last][0] not in "()":
+    while last < end and found[last][0] not in "();":
         last += 1
     if word not in {"from", "with", "date"}:
         last = min(last, index + 1)

@@ -24,6 +24,7 @@ HEAD_AT_MOST: Final = 512 * 1024
 FIELDS_AT_MOST: Final = 2000
 _NAME_AT_MOST: Final = 200
 _BLANKS: Final = b" \t"
+_TO_BLANKS: Final = bytes.maketrans(b"\t\n\v\f\r", b"     ")
 OUTER: Final = b" \t\r\n"
 _FIELDS: Final = (
     "received", "date", "from", "list-id", "mailing-list", "message-id", "precedence", "reply-to", "resent-from",
@@ -51,8 +52,16 @@ Headers = Mapping[str, Field]
 
 
 def blanked(value: bytes) -> str:
-    """A value that may be folded as text of the same length."""
-    return value.decode("latin-1").replace("\r", " ").replace("\n", " ")
+    """A value that may be folded as text of the same length; every kind of blank is a space."""
+    if b"\xe3\x80\x80" in value:
+        # A full-width blank in UTF-8, as it comes along with text that was pasted in Japan.
+        value = value.replace(b"\xe3\x80\x80", b"   ")
+    return value.translate(_TO_BLANKS).decode("latin-1")
+
+
+def words(text: str) -> list[str]:
+    """The words of ``blanked`` text."""
+    return [word for word in text.split(" ") if word]
 
 
 def chosen_fields(message: bytes) -> Iterator[tuple[str, bytes, int]]:

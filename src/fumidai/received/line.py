@@ -20,6 +20,7 @@ from fumidai.received.address import is_masked, read_address
 from fumidai.received.clauses import cut
 from fumidai.received.date import read_date, read_usual_date
 from fumidai.received.families import NOBODY, Software, by_host, by_protocol, by_queue_id
+from fumidai.received.headers import words
 from fumidai.received.hop import Client, Hop, Kind, Span
 from fumidai.received.remarks import NONE, NOTHING, Remarks, as_name, read_remarks
 
@@ -98,12 +99,12 @@ class _Spoken(NamedTuple):
 _SILENT: Final = _Spoken()
 
 
-def _spoken(words: str) -> _Spoken:
-    return _kept_spoken(words) if len(words) <= _KEEP_AT_MOST else _read_spoken(words)
+def _spoken(protocol: str) -> _Spoken:
+    return _kept_spoken(protocol) if len(protocol) <= _KEEP_AT_MOST else _read_spoken(protocol)
 
 
-def _read_spoken(words: str) -> _Spoken:
-    protocol = " ".join(words.split())
+def _read_spoken(spoken: str) -> _Spoken:
+    protocol = " ".join(words(spoken))
     last = protocol.rpartition(" ")[2]
     login = last if last.upper() in _AUTH else ""
     fetch = protocol.lower().startswith(("pop3", "imap"))
@@ -123,7 +124,7 @@ def _note(text: str, date: str | None, with_: str | None, raw: bytes, span: Span
     software = _QMAIL if text.startswith("(qmail ") else NOBODY
     return Hop(
         kind,
-        with_=" ".join(with_.split()) if with_ else "",
+        with_=" ".join(words(with_)) if with_ else "",
         date=when,
         family=software.family,
         software=software.software,
@@ -170,7 +171,7 @@ def _client(from_: str | None, said: Remarks, family: str) -> Client:
         if address or is_masked(first):
             return Client(helo or "", "", address, said.ident, "" if address else first)
         if from_ is not None and len(first) < len(from_):
-            address = next(filter(None, map(read_address, from_[len(first) :].split()[:5])), "")
+            address = next(filter(None, map(read_address, words(from_[len(first) :])[:5])), "")
         return Client(first if helo is None else helo, "" if helo is None else _name(first), address, said.ident)
     if helo is None and not said.at:
         if not rdns and family in _LEAVES_OUT:
@@ -179,11 +180,11 @@ def _client(from_: str | None, said: Remarks, family: str) -> Client:
     return Client(first if helo is None else helo, _name(first), said.address, said.ident, said.masked)
 
 
-def first_word(words: str) -> str:
+def first_word(text: str) -> str:
     """The first of some words; one in quotes is one word."""
-    if words.startswith('"') and (close := words.find('"', 1)) > 0:
-        return words[: close + 1]
-    return words.partition(" ")[0]
+    if text.startswith('"') and (close := text.find('"', 1)) > 0:
+        return text[: close + 1]
+    return text.partition(" ")[0]
 
 
 def _name(word: str) -> str:

@@ -119,15 +119,14 @@ def _merge(one: Remarks, other: Remarks, shift: int) -> Remarks:
     if other is NOTHING:
         return one
     moved = {name: (start + shift, end + shift) for name, (start, end) in other.places.items()}
-    client = ("address", "bracketed", "masked", "rdns", "at")
     has, had = other.address or other.masked, one.address or one.masked
     newer = bool(has) and (not had or other.bracketed > one.bracketed)
-    where = {**moved, **one.places}
-    for name in ("ip", "masked", "rdns"):
-        where.pop(name, None)
-        if name in (moved if newer else one.places):
-            where[name] = (moved if newer else one.places)[name]
-    values = {name: getattr(other if newer else one, name) for name in client}
+    fresh = {name for name in ("ident", "auth", "envelope_from") if not getattr(one, name)}
+    fresh |= {"ip", "masked", "rdns"} if newer else set()
+    fresh |= {"helo"} if one.helo is None else set()
+    where = {name: place for name, place in one.places.items() if name not in fresh}
+    where |= {name: place for name, place in moved.items() if name in fresh}
+    values = {name: getattr(other if newer else one, name) for name in ("address", "bracketed", "masked", "rdns", "at")}
     return one._replace(
         **values,
         helo=other.helo if one.helo is None else one.helo,

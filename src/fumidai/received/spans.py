@@ -16,7 +16,7 @@ from fumidai.received.clauses import GROUPS, Place, cut
 from fumidai.received.headers import blanked
 from fumidai.received.hop import Hop, Kind, Span
 from fumidai.received.line import first_word
-from fumidai.received.remarks import read_remarks
+from fumidai.received.remarks import as_name, read_remarks
 from fumidai.received.tokens import LINE_AT_MOST
 
 _REMARKS = ("from_remarks", "by_remarks", "with_remarks", "id_remarks", "for_remarks", "date_remarks")
@@ -79,7 +79,7 @@ def _in_from(text: str, place: Place, hop: Hop) -> Iterator[tuple[str, Place]]:
     start, end = place
     first = (start, start + len(first_word(text[start:end])))
     yield "helo", first
-    yield "rdns", _trimmed(text, first, "[]<>.,:")
+    yield "rdns", as_name(text, *first)
     yield "ident", first
     yield "masked", first
     if hop.client.ip:
