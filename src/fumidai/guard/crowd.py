@@ -63,6 +63,7 @@ def net_key(address: IpAddress) -> int:
     return int(address) >> 8 if address.version == 4 else _SIX | int(address) >> 64
 
 
+@lru_cache(_REMEMBERED)
 def address_key(address: IpAddress) -> int:
     """An address as a number; cheaper to look up than the address itself."""
     return int(address) if address.version == 4 else _SIX | int(address)

@@ -22,10 +22,10 @@ Limits: one transaction at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from fumidai.guard.backend import Answer, Fate, Sender
 from fumidai.guard.gate import Stop
@@ -86,41 +86,28 @@ class Session(Named):
         self._chatter = 0
 
     def _meet(self, event: Event) -> None:
-        match event:
-            case DataChunk(data=data):
-                self._body(data)
-            case Mail():
-                self._mail(event)
-            case Rcpt():
-                self._recipient(event)
-            case DataBegin() | ChunkBegin():
-                self._begin()
-            case ChunkEnd():
-                self._end_chunk(event)
-            case DataEnd():
-                self._end(event)
-            case Refuse():
-                self._refuse(event)
-            case Swallowed(reply=reply):
-                self._due += reply
-            case Close(why=why):
-                self._closing = True
-                note_session(self, why.name.lower().replace("_", "-"), why.text)
-            case XClient():
-                self._speak_for(event)
-            case StartTls():
-                self._start_tls(event)
-            case Other(verb=Verb.AUTH):
-                self._authenticate(event)
-                self._count_chatter()
-            case Continuation():
-                self._continue(event)
-            case Early():
-                self._spoke_early()
-            case Injected():
-                pass
-            case _:
-                self._small_talk(event)
+        _MEETS.get(type(event), Session._small_talk)(self, event)
+
+    def _data(self, chunk: DataChunk) -> None:
+        self._body(chunk.data)
+
+    def _swallowed(self, chunk: Swallowed) -> None:
+        self._due += chunk.reply
+
+    def _given_up(self, close: Close) -> None:
+        """The machine has had enough."""
+        self._closing = True
+        note_session(self, close.why.name.lower().replace("_", "-"), close.why.text)
+
+    def _other(self, asked: Other) -> None:
+        if asked.verb is Verb.AUTH:
+            self._authenticate(asked)
+            self._count_chatter()
+        else:
+            self._small_talk(asked)
+
+    def _injected(self, event: Injected) -> None:
+        """STARTTLS has looked at it already."""
 
     def _small_talk(self, asked: Question) -> None:
         """Everything that needs no policy; without end it is abuse."""
@@ -170,7 +157,7 @@ class Session(Named):
             self._say(220, self.post.greeting, "")
         self._count_chatter()
 
-    def _spoke_early(self) -> None:
+    def _spoke_early(self, early: Early) -> None:
         """It spoke before it was greeted, as programs do that don't listen."""
         note_session(self, "early-talker", "spoke before the greeting")
         self._due += self.machine.greet(f"{self.post.name} does not listen to those who do not", 554)
@@ -237,7 +224,7 @@ class Session(Named):
             self._count_refusal()
         self._go_on()
 
-    def _begin(self) -> None:
+    def _begin(self, asked: DataBegin | ChunkBegin) -> None:
         sure(self._transaction).begin(self._begun)
 
     def _begun(self, answer: Answer) -> None:
@@ -381,6 +368,27 @@ class Session(Named):
     def _who_sends(self) -> Sender:
         mail, who = sure(self.machine.sender), self.who
         return Sender(who.address, who.helo or "", who.tls, who.user, bracketed(mail.path), mail.params, self.id)
+
+
+#: Who meets each kind of event; all others are small talk. A table, for it is asked for each line.
+_MEETS: Final[Mapping[type[Event], Callable[[Session, Any], None]]] = {
+    DataChunk: Session._data,
+    Mail: Session._mail,
+    Rcpt: Session._recipient,
+    DataBegin: Session._begin,
+    ChunkBegin: Session._begin,
+    ChunkEnd: Session._end_chunk,
+    DataEnd: Session._end,
+    Refuse: Session._refuse,
+    Swallowed: Session._swallowed,
+    Close: Session._given_up,
+    XClient: Session._speak_for,
+    StartTls: Session._start_tls,
+    Other: Session._other,
+    Continuation: Session._continue,
+    Early: Session._spoke_early,
+    Injected: Session._injected,
+}
 
 
 def session_factory(duty: Duty, *, implicit: bool = False) -> partial[Session]:
