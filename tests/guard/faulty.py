@@ -17,15 +17,17 @@ from fumidai.smtp.data import DataReader
 
 
 class Step(StrEnum):
-    """What the server was asked when it fails; ``BODY``: while the message comes."""
+    """What the server was asked when it fails; ``BODY``: while the message comes; ``HELO``: it knows no EHLO."""
 
     GREETING = "greeting"
     EHLO = "EHLO"
+    HELO = "HELO"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
     BODY = "body"
     DOT = "."
+    RSET = "RSET"
 
 
 class Kind(StrEnum):
@@ -46,9 +48,15 @@ class Kind(StrEnum):
 
 
 _GOOD = {Step.GREETING: b"220 old ESMTP", Step.DATA: b"354 go", Step.DOT: b"250 2.0.0 taken"}
-_NEXT = dict(
-    zip([Step.GREETING, Step.EHLO, Step.MAIL, Step.RCPT, Step.DATA], [*list(Step)[1:5], Step.DOT], strict=True)
-)
+#: What may come after a step: there an answer that nobody has asked for yet is said too early.
+_NEXT = {
+    Step.GREETING: (Step.EHLO,),
+    Step.EHLO: (Step.HELO, Step.MAIL),
+    Step.HELO: (Step.MAIL,),
+    Step.MAIL: (Step.RCPT,),
+    Step.RCPT: (Step.DATA, Step.RSET),
+    Step.DATA: (Step.DOT,),
+}
 
 
 @dataclass(slots=True)
@@ -120,7 +128,7 @@ class _Speaker:
         while line := await self.line():
             verb = line[:4].upper()
             if verb in (b"EHLO", b"HELO"):
-                await self.answer(Step.EHLO, hello=verb == b"EHLO")
+                await self.answer(Step.EHLO if verb == b"EHLO" else Step.HELO)
             elif verb == b"MAIL":
                 self.sender, self.recipients = _path(line), []
                 await self.answer(Step.MAIL)
@@ -130,6 +138,8 @@ class _Speaker:
             elif verb == b"DATA":
                 await self.answer(Step.DATA)
                 await self.message()
+            elif verb == b"RSET":
+                await self.answer(Step.RSET)
             elif verb == b"QUIT":
                 await self.write(b"221 bye\r\n")
                 return
@@ -170,24 +180,22 @@ class _Speaker:
             case _:
                 await self.end(kind)
 
-    async def answer(self, step: Step, *, hello: bool = True) -> None:
+    async def answer(self, step: Step) -> None:
         if step in self.said_early:
             self.said_early.discard(step)
             return
-        good = self.good(step, hello)
-        await self.say(step, self.server.fails(step) if hello else None, good)
-        following = _NEXT.get(step)
-        if (
-            following is not None
-            and following is self.server.step
-            and self.server.kind is Kind.EARLY
-            and self.server.fails(following)
-        ):
-            self.said_early.add(following)
-            await self.write(self.good(following, True))
+        server = self.server
+        if step is Step.EHLO and server.step is Step.HELO:
+            await self.write(b"500 what?\r\n")
+        else:
+            await self.say(step, server.fails(step), self.good(step))
+        for following in _NEXT.get(step, ()):
+            if following is server.step and server.kind is Kind.EARLY and server.fails(following):
+                self.said_early.add(following)
+                await self.write(self.good(following))
 
-    def good(self, step: Step, hello: bool) -> bytes:
-        if step is Step.EHLO and hello:
+    def good(self, step: Step) -> bytes:
+        if step is Step.EHLO:
             words = (*([b"PIPELINING"] if self.server.pipelining else []), *self.server.extensions)
             return b"250-old\r\n" + b"".join(b"250-" + word + b"\r\n" for word in words) + b"250 HELP\r\n"
         return _GOOD.get(step, b"250 2.1.0 fine") + b"\r\n"

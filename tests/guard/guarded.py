@@ -112,8 +112,12 @@ class Client:
 
     async def say(self, line: bytes) -> int:
         """Say one line (its end is added); the code of the answer, 0 where the connection is closed."""
+        return await self.say_all(line + b"\r\n")
+
+    async def say_all(self, data: bytes) -> int:
+        """Say these octets as they stand; the code of the next answer, 0 where the connection is closed."""
         try:
-            self.writer.write(line + b"\r\n")
+            self.writer.write(data)
             await self.writer.drain()
         except ConnectionError:
             return 0
