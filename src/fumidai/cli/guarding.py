@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from fumidai.cli.client_rules import with_client_rules
 from fumidai.cli.complaint import error_text
 from fumidai.cli.declared import Declared, load_policy, warning_text
 from fumidai.cli.screen import complaints, say
-from fumidai.errors import FumidaiError, UsageError
+from fumidai.errors import FumidaiError, StorageError, UsageError
+from fumidai.guard.decision_log import Unwritten
 from fumidai.guard.hidden_at_load import warn_of_hidden
 from fumidai.guard.keyring import load_keyring, secret_files
 from fumidai.guard.service import serve
@@ -108,7 +110,7 @@ def with_options(policy: Policy, options: Mapping[str, Any]) -> Policy:
 
 
 class Screen:
-    """How a guard speaks to whoever runs it; see ``station.Voice``.
+    """How a guard speaks to whoever runs it; see ``station.Voice``. A full disk behind it stops no mail.
 
     Args:
         shared: several processes write the log.
@@ -116,31 +118,38 @@ class Screen:
 
     def __init__(self, shared: bool) -> None:
         self._shared = shared
+        self._torn = False  # the log ends in the middle of a line
 
     def log(self, text: str) -> None:
-        """Lines of decisions."""
-        write_line(text, shared=self._shared)
+        """Lines of decisions, written at once.
+
+        Raises:
+            Unwritten: they can't be.
+        """
+        data = text.encode("utf-8", "backslashreplace")
+        if self._torn:
+            data = b"\n" + data
+        rest, handle = data, sys.stdout.fileno()
+        try:
+            for piece in _pieces(data) if self._shared else (data,):
+                end = len(rest) - len(piece)
+                while len(rest) > end:
+                    rest = rest[os.write(handle, rest[: len(rest) - end]) :]
+        except OSError as problem:
+            self._torn = self._torn if len(rest) == len(data) else data[-len(rest) - 1] != ord("\n")
+            raise Unwritten(rest.removeprefix(b"\n").count(b"\n"), problem) from None
+        self._torn = False
 
     def say(self, message: str, **params: object) -> None:
         """A sentence about itself."""
         fields = {name: show(str(value)) for name, value in params.items()}
-        complaints().write(say(message, **fields) if fields else say(message))
+        with suppress(StorageError):
+            complaints().write(say(message, **fields) if fields else say(message))
 
     def complain(self, error: FumidaiError) -> None:
         """What went wrong, and what to do."""
-        complaints().write(error_text(error))
-
-
-def write_line(text: str, *, shared: bool = False) -> None:
-    """Write lines of the log at once; where nobody takes them any more, the guard goes on without."""
-    data = text.encode("utf-8", "backslashreplace")
-    try:
-        for piece in _pieces(data) if shared else (data,):
-            rest = piece
-            while rest:
-                rest = rest[os.write(sys.stdout.fileno(), rest) :]
-    except OSError:
-        return
+        with suppress(StorageError):
+            complaints().write(error_text(error))
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -10,6 +10,9 @@ loop are written together. Each line is counted (``counts``), so that log and me
 
 JSON is ASCII and the sentences are escaped, so nothing a client said reaches a terminal as a command (Law 6).
 
+What can't be written (a full disk, a reader who has gone) is lost and stops no mail: it is said once when it begins
+and once when it is over, and counted.
+
 Limits: the writer is called on the loop's thread; whoever reads a pipe too slowly slows the guard.
 """
 
@@ -22,12 +25,36 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as _text
-from typing import Final
+from typing import Final, Protocol
 
 from fumidai.guard.counts import Counts
 from fumidai.report.escape import show
+from fumidai.texts import N_
 
 Write = Callable[[str], None]
+
+
+class Unwritten(OSError):
+    """The log could not be written.
+
+    Attributes:
+        lines: that are not there, or not whole.
+    """
+
+    def __init__(self, lines: int, problem: OSError) -> None:
+        super().__init__(problem.errno, problem.strerror)
+        self.lines = lines
+
+
+class Tell(Protocol):
+    """Says a sentence about the guard itself: msgid and fields."""
+
+    def __call__(self, message: str, **params: object) -> None: ...
+
+
+def silent(message: str, **params: object) -> None:
+    """Says nothing."""
+
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _VERBS: Final = {"permit": "permitted", "refuse": "refused", "defer": "deferred"}
@@ -44,9 +71,10 @@ class DecisionLog:
     """Writes the lines.
 
     Args:
-        write: takes whole lines, the last one ended too.
+        write: takes whole lines, the last one ended too; raises Unwritten where it can't write them.
         clock: seconds since the epoch.
         counts: where the lines are counted.
+        tell: told when the log can't be written, and when it can again.
 
     Attributes:
         format: how the next lines are written.
@@ -58,8 +86,11 @@ class DecisionLog:
         format_: LogFormat = LogFormat.JSON,
         clock: Callable[[], float] = time.time,
         counts: Counts | None = None,
+        tell: Tell = silent,
     ) -> None:
         self._write = write
+        self._tell = tell
+        self._lost = 0  # lines since the log can't be written
         self.format = format_
         self._clock = clock
         self._counts = counts or Counts()
@@ -82,7 +113,21 @@ class DecisionLog:
         if self._lines:
             text = "\n".join((*self._lines, ""))
             self._lines.clear()
-            self._write(text)
+            try:
+                self._write(text)
+            except Unwritten as problem:
+                self._lose(problem)
+            else:
+                if self._lost:
+                    lost, self._lost = self._lost, 0
+                    self._tell(N_("The log of decisions is written again; {count} lines of it are lost."), count=lost)
+
+    def _lose(self, problem: Unwritten) -> None:
+        if not self._lost:
+            words = N_("The log of decisions can't be written ({why}). Mail goes on; its lines are lost until it can.")
+            self._tell(words, why=problem.strerror)
+        self._lost += problem.lines
+        self._counts.add(("log-lost",), problem.lines)
 
     def _count(self, event: str, fields: Mapping[str, object]) -> None:
         counts = self._counts

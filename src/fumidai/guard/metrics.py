@@ -50,6 +50,7 @@ FAMILIES: Final = {
         "fumidai_guard_lookups_total", "counter", "Look-ups in the DNS, by what for and result.", ("kind", "result")
     ),
     "reloads": Family("fumidai_guard_reloads_total", "counter", "Reloads asked for by SIGHUP.", ("result",)),
+    "log-lost": Family("fumidai_guard_log_lines_lost_total", "counter", "Lines of the log that could not be written."),
     "workers": Family("fumidai_guard_workers", "gauge", "Worker processes that run."),
     "worker-deaths": Family("fumidai_guard_worker_deaths_total", "counter", "Workers that died and were replaced."),
     "listing-health": Family(

@@ -30,7 +30,7 @@ from fumidai.guard.backend import Backend
 from fumidai.guard.buffered import Buffered
 from fumidai.guard.counts import Counts
 from fumidai.guard.crowd import Crowd
-from fumidai.guard.decision_log import DecisionLog, Write
+from fumidai.guard.decision_log import DecisionLog, Tell, Write, silent
 from fumidai.guard.door import Door
 from fumidai.guard.gate import Gate
 from fumidai.guard.keyring import Keyring, load_keyring
@@ -79,6 +79,7 @@ class Guard:
         counts: Counts | None = None,
         around: Callable[[], Surroundings] = look_around,
         keyring: Keyring | None = None,
+        tell: Tell = silent,
     ) -> None:
         self.counts = counts or Counts()
         self._settings = settings
@@ -88,7 +89,7 @@ class Guard:
         self._crowd = Crowd(settings.clients)
         self._lost = LostClients(around, is_own)
         self._buffered = Buffered(settings.buffer)
-        self._log = DecisionLog(write, settings.log_format, clock, self.counts)
+        self._log = DecisionLog(write, settings.log_format, clock, self.counts, tell)
         held = keyring or load_keyring(settings, now=clock())
         self._duty = Duty(self._post_for(policy, settings, held, backend))
         self._listener = ProtocolListener(

@@ -68,7 +68,7 @@ class Voice(Protocol):
     """How a guard speaks to whoever runs it."""
 
     def log(self, text: str) -> None:
-        """Lines of decisions."""
+        """Lines of decisions; raises Unwritten where they can't be written."""
         ...
 
     def say(self, message: str, **params: object) -> None:
@@ -90,7 +90,7 @@ class Station:
         self._load = load
         self._plugs = plugs
         self._voice = voice
-        self._guard = Guard(setup.policy, setup.settings, voice.log, keyring=setup.keyring)
+        self._guard = Guard(setup.policy, setup.settings, voice.log, keyring=setup.keyring, tell=voice.say)
         self._stop = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._again = False
