@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -97,6 +98,16 @@ async def test_many_questions_on_one_connection(tmp_path: Path, workers: int) ->
         "why": "b.test is not ours, and 203.0.113.7 may not relay",
         "reply": "550 5.7.1 Relaying denied",
     }
+
+
+async def test_one_worker_leaves_the_socket_to_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "ask"
+    async with commanding(tmp_path, policy(f'"unix:{path}"', "workers = 2\n")) as command:
+        os.kill(command.children()[0], signal.SIGTERM)
+        await command.hear("ended with 0; another one starts")
+        for _ in range(4):
+            async with asking(path) as postfix:
+                assert await postfix.ask(asked("u@a.test")) == "DUNNO"
 
 
 async def test_who_may_relay_may_here_too(tmp_path: Path) -> None:

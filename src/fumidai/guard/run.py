@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fumidai.errors import UsageError
 from fumidai.guard.backend import Backend
@@ -55,6 +56,8 @@ from fumidai.texts import N_
 _FULL: Final = b"421 4.3.2 Too many connections, come again\r\n"
 #: Keys of ``[guard]`` that a reload can't change: ports, processes and the user are taken once.
 FIXED: Final = ("listen", "listen_tls", "policy_service", "metrics", "workers", "user")
+# From Python 3.13 on a loop that stops takes the socket away from the other workers' feet.
+_LEAVE_IT: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 #: Seconds between two looks whether an old backend is still needed.
 _LOOK: Final = 1.0
 
@@ -218,7 +221,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         for plug in plugs.policy:
             if plug.family == socket.AF_UNIX:
-                server = await loop.create_unix_server(self._service, sock=plug, backlog=BACKLOG)
+                server = await loop.create_unix_server(self._service, sock=plug, backlog=BACKLOG, **_LEAVE_IT)
             else:
                 server = await loop.create_server(self._service, sock=plug, backlog=BACKLOG)
             self._service_servers.append(server)

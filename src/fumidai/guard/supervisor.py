@@ -186,7 +186,7 @@ class Supervisor:
         self._stopping, self._exit = True, code
         self._deadline = time.monotonic() + self._setup.settings.grace + _LENIENCE
         for slot in self._slots:
-            close_all(slot.plugs.own)
+            close_all((*slot.plugs.own, *slot.plugs.policy))
             self._tell(slot, STOP)
 
     def _reload(self) -> None:
