@@ -215,3 +215,16 @@ def test_what_is_written_is_one_reply_of_legal_lines(code, text, enhanced):
     assert (reply.code, reply.raw) == (code, wire)
     assert all(len(line) <= 512 and line.endswith(b"\r\n") for line in wire.splitlines(keepends=True))
     assert all(32 <= byte < 127 for line in reply.lines for byte in line)
+
+
+def test_the_same_bytes_are_the_same_reply():
+    one, two = (ReplyReader().feed(b"250-a\r\n250 b\r\n")[0] for _ in range(2))
+    assert one == two
+    assert len({one, two}) == 1
+
+
+def test_a_text_of_any_length_is_written():
+    for length in (1, 200, 5000):
+        (reply,) = ReplyReader().feed(write_reply(250, "x" * length))
+        assert isinstance(reply, Reply)
+        assert b"".join(reply.lines) == b"x" * length

@@ -564,3 +564,19 @@ def test_replies_keep_the_order_of_what_they_answer(data):
     assert len(talk.replies) == 1 + len(answered)
     for event, reply in zip(answered, talk.replies[1:], strict=True):
         assert reply.code == (event.why.code if isinstance(event, Refuse) else taking(event)[0])
+
+
+def test_what_waits_behind_a_question_is_told():
+    machine = ServerMachine(ANNOUNCED)
+    machine.greet("hi")
+    assert (machine.waiting, machine.pending) == (0, False)
+    (asked,) = machine.receive(b"EHLO x\r\nNOOP\r\n")
+    assert asked is machine.asked
+    assert (machine.waiting, machine.pending) == (6, True)
+    assert machine.receive(b"QU") == []
+    assert (machine.waiting, machine.pending) == (8, True)
+    machine.answer(250, "hi")
+    assert [type(event) for event in machine.receive(b"")] == [Other]
+    machine.goodbye("closing")
+    machine.receive(b"")
+    assert (machine.waiting, machine.pending) == (0, False)

@@ -480,8 +480,7 @@ class ServerMachine:
         wrong = self._objection_to_chunk(command, intake)
         if wrong:
             self.state = follow(self.state, Verb.BDAT, wrong.code, self.hello is not None)
-            if self.state not in _IN_TRANSACTION:
-                self._forget_transaction()
+            self._forget_transaction()  # whatever the refusal, it is over
             self._drop_chunk(intake, (wrong, line), len(line))
         elif self.state is State.RCPT:
             self._ask(ChunkBegin(*chunk))
