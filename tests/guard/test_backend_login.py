@@ -66,7 +66,7 @@ async def test_the_servers_235_is_the_only_yes(without: tuple[str, ...]) -> None
         assert await client.say(b"RCPT TO:<v@b.test>") == 550
         await client.say(b"RSET")
         assert await client.say(b"AUTH PLAIN " + plain()) == 235
-        for line, code in ((b"MAIL FROM:<s@a.test>", 250), (b"RCPT TO:<v@b.test>", 250), (b"DATA", 354)):
+        for line, code in ((b"MAIL FROM:<s@a.test> AUTH=s@a.test", 250), (b"RCPT TO:<v@b.test>", 250), (b"DATA", 354)):
             assert await client.say(line) == code
         assert await client.say(b"x: y\r\n.") == 250
     assert taken.messages == [(["v@b.test"], None)], "the message went over a connection of the guard's own"
