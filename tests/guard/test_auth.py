@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from fumidai.guard.decision_log import sentence
 from fumidai.guard.keyring import Keyring
 from fumidai.guard.users import load_users, users_of
 from tests.guard.faulty import behind
@@ -161,6 +162,18 @@ async def test_who_guesses_waits_longer_and_longer_and_is_sent_away(tmp_path: Pa
     assert [seconds >= least for (_, seconds), least in zip(took, (0.1, 0.2, 0.4), strict=True)] == [True] * 3
     assert logins(running) == [("taro", "refuse", "535 5.7.8")] * 3
     assert running.rules()[-1] == "too-many-logins"
+
+
+async def test_a_login_is_a_sentence_for_people_too(tmp_path: Path) -> None:
+    async with guarding(1, keyring=keyring(tmp_path), auth_delay=0) as running, calling_tls(running.port) as client:
+        await client.say(b"AUTH PLAIN " + plain("\u202etaro".encode()))
+        await client.say(b"AUTH PLAIN " + plain("太郎".encode()))
+        await client.say(b"AUTH PLAIN " + plain())
+        sentences = [sentence("auth", line) for line in running.lines if line["event"] == "auth"]
+    assert sentences == [
+        "refused 127.0.0.1  login of 太郎: name or password is wrong (password)",
+        "permitted 127.0.0.1  login of taro: name and password belong together (password)",
+    ], "what turns a terminal's letters round is no name"
 
 
 async def test_guesses_are_counted_over_all_connections_of_a_client(tmp_path: Path) -> None:

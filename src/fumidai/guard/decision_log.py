@@ -5,8 +5,9 @@
     refused 203.0.113.77  <> for <v%evil.test@a.com>: also reads as v@evil.test (ambiguous-recipient)
 
 Events: ``rcpt`` (a recipient was decided), ``policy`` (the same for a Postfix that asked), ``message`` (what became of
-a message), ``session`` (a client was sent away), ``blocklist`` (what a list is worth). Lines of one turn of the event
-loop are written together. Each line is counted (``counts``), so that log and metrics tell the same.
+a message), ``auth`` (somebody said to be a user), ``session`` (a client was sent away), ``blocklist`` (what a list is
+worth). Lines of one turn of the event loop are written together. Each line is counted (``counts``), so that log and
+metrics tell the same.
 
 JSON is ASCII and the sentences are escaped, so nothing a client said reaches a terminal as a command (Law 6).
 
@@ -178,6 +179,9 @@ def sentence(event: str, fields: Mapping[str, object]) -> str:
 
     if event in ("rcpt", "policy"):
         head = f"{_VERBS.get(shown('action'), shown('action'))} {shown('client')}  {shown('from')} for {shown('to')}"
+        return f"{head}: {shown('why')} ({shown('rule')})"
+    if event == "auth":
+        head = f"{_VERBS.get(shown('action'), shown('action'))} {shown('client')}  login of {shown('user')}"
         return f"{head}: {shown('why')} ({shown('rule')})"
     if event == "message":
         count = fields.get("recipients", 0)
