@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fumidai.received.hop import Span
 from fumidai.received.read import read_head
-from fumidai.received.trace import Border, ClockError, Confidence, Trace, TraceVerdict, Trust
+from fumidai.received.trace import Border, ClockError, Confidence, Report, Trace, TraceVerdict, Trust
 from fumidai.received.weigh import Ours, weigh
 
 REPORTED = b"""Received: (qmail 17970 invoked by uid 407); 16 Oct 2000 08:54:41 -0000
@@ -49,6 +50,14 @@ def test_the_report_of_2000() -> None:
     assert found.keys() >= {"relay-address-masked", "software-outdated", "message-id-of-source", "empty-to"}
     assert found["sites-differ"]["count"] == 3
     assert [step.trust for step in trace.hops[2:]] == [Trust.OBSERVED, Trust.BELIEVED]
+
+
+def test_what_was_left_out_and_what_stood_around_is_told() -> None:
+    head = read_head(REPORTED)
+    trace = weigh(head.hops, head.headers, around=Report(quoted=Span(5, 9)), left_out=3)
+    found = {finding.id: dict(finding.params) for finding in trace.findings}
+    assert found["lines-left-out"] == {"count": 3}
+    assert "quoted-original" in found
 
 
 def test_no_line_is_no_evidence() -> None:

@@ -37,6 +37,8 @@ KNOWN = {
     "message-id-of-source",
     "sites-differ",
     "empty-to",
+    "lines-left-out",
+    "quoted-original",
     "border-inferred",
     "forwarder",
     "own-server",

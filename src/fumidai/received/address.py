@@ -71,6 +71,7 @@ def parsed(address: str) -> IPv4Address | IPv6Address | None:
     return ip_address(address) if address else None
 
 
+@lru_cache(maxsize=16384)
 def inside(address: str) -> bool:
     """The address (in its usual form) is private or loopback: it can't have come in from elsewhere."""
     if "." in address:

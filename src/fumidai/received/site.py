@@ -53,6 +53,7 @@ def site(name: str) -> str:
     return _ALSO.get(found, found)
 
 
+@lru_cache(maxsize=16384)
 def owner(name: str) -> str:
     """The word that a site is named by: ``example`` for ``example.com`` and ``example.co.jp``, which are often one's.
 
@@ -63,6 +64,7 @@ def owner(name: str) -> str:
     return word if len(word) > 3 and word not in _COMMON else found
 
 
+@lru_cache(maxsize=8192)
 def address_site(address: str) -> str:
     """The site of a mail address."""
     return site(address.rpartition("@")[2].rstrip(">"))

@@ -70,6 +70,7 @@ def weigh(
     ours: Ours | None = None,
     relay_address: str = "",
     around: Report | None = None,
+    left_out: int = 0,
 ) -> Trace:
     """What the lines of one message prove.
 
@@ -78,6 +79,7 @@ def weigh(
         ours: the hosts to believe; without any the border is inferred.
         relay_address: the relay's address, where the user knows it and the report masks it.
         around: what stood around a pasted message.
+        left_out: Received lines that were too many to be read (``Head.left_out``).
     """
     steps = [index for index, hop in enumerate(hops) if hop.kind is Kind.TRANSFER]
     if not steps:
@@ -96,6 +98,10 @@ def weigh(
         relay = _relay(hops, border, entry, headers, relay_address)
         findings = [*_relay_findings(relay), *findings]
     findings += clues.message_clues(headers, source)
+    if left_out:
+        findings.append(Finding("lines-left-out", Severity.LOW, hops[border].by, params={"count": left_out}))
+    if around is not None and around.quoted is not None:
+        findings.append(Finding("quoted-original", Severity.INFO, hops[border].by))
     rests_on = Border.DECLARED if ours else Border.INFERRED
     if relay is not None and rests_on is Border.INFERRED:
         findings.append(Finding("border-inferred", Severity.INFO, relay.name, params={"last": hops[border].by}))

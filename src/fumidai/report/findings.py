@@ -100,6 +100,11 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("From, Reply-To and Message-ID name different sites."),
     ),
     "empty-to": (N_("To is empty."),),
+    "lines-left-out": (
+        N_("It has too many Received lines: {count} of the oldest were not read."),
+        N_("It has too many Received lines: the oldest were not read."),
+    ),
+    "quoted-original": (N_("A quoted original stands below the head."),),
     "border-inferred": (
         N_("Trust was inferred and ends at {last}; if {target} is a host of yours, name it with --ours."),
         N_("Trust was inferred; if {target} is a host of yours, name it with --ours."),

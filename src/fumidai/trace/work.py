@@ -69,6 +69,7 @@ def trace_letter(letter: Letter, question: Question) -> Trace:
         ours=question.ours,
         relay_address=question.relay_address,
         around=letter.around,
+        left_out=letter.head.left_out,
     )
 
 
