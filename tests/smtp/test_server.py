@@ -485,6 +485,26 @@ def test_texts_of_others_cannot_make_replies():
     assert machine.answer(550, "no such user \r\n250 Ok\x1b[2J") == b"550-no such user ?\r\n550 250 Ok?[2J\r\n"
 
 
+def test_what_was_not_read_yet_can_be_asked_for():
+    machine = ServerMachine(["CHUNKING"])
+    machine.greet("hi")
+    assert (machine.pending, machine.waiting) == (False, 0)
+    machine.receive(b"NOOP\r\nNOOP\r\nEHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\n")
+    pending, waiting = [machine.pending], [machine.waiting]
+    while machine.asked is not None:
+        machine.answer(*usual(machine.asked))
+        machine.receive(b"")
+        pending.append(machine.pending)
+        waiting.append(machine.waiting)
+    assert waiting == [42, 36, 28, 13, 0, 0]
+    assert pending == [True, True, True, True, False, False]
+    machine.receive(b"BDAT 0 LAST\r\n")
+    machine.answer(250, "go")
+    pending.append(machine.pending)
+    assert pending[-1], "a chunk of nothing is there, though no octet of it is"
+    assert machine.receive(b"") == [Message(b"", ())]
+
+
 def test_linear_time():
     talk = Talk(ServerMachine(limits=Limits(errors=10**9, endless=10**9)))
     talk.hear(b"EHLO x\r\n")
