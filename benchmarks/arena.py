@@ -4,6 +4,7 @@
     127.0.0.1:2526   smtp-sink: what stands behind each of them, and is measured alone
               2525   fumidai guard, as `fumidai guard --policy FILE` starts it, its log going to a file
               2528   the same on asyncio's own loop
+              2529   the same with two workers
               2600   Haraka: in_host_list and queue/smtp_forward
               2700   Postfix: smtpd_proxy_filter, with the same access table
                 53   a blocklist that the guard asks (``lists``)

@@ -22,7 +22,7 @@ from statistics import median
 from benchmarks.arena import OURS, SENDER, Arena, Player, arena
 from benchmarks.errors import BenchError
 from benchmarks.figures import Part
-from benchmarks.guard_tables import GUARD, GUARD_TLS, IDLE, PLAIN, SESSIONS, WAYS, Load, Taken, Way, part
+from benchmarks.guard_tables import GUARD, GUARD_TLS, IDLE, PAIR, PLAIN, SESSIONS, WAYS, Load, Taken, Way, part
 from benchmarks.processes import cpu, pss
 from benchmarks.relay import Tell
 
@@ -40,8 +40,9 @@ def take(times: int, tell: Tell) -> tuple[Part, dict[str, str]]:
         here.start_lists()
         sink, ours = here.start_sink(), here.start_guard(GUARD, 2525, 8000)
         plain = here.start_guard(PLAIN, 2528, 4000, {"FUMIDAI_LOOP": "asyncio"})
+        pair = here.start_guard(PAIR, 2529, 8000, workers=2)
         haraka, postfix = here.start_haraka(), here.start_postfix()
-        players = [sink, ours, plain, haraka, postfix]
+        players = [sink, ours, pair, plain, haraka, postfix]
         loads = measure(here, players, times, tell)
         waiting = {one.name: idle(here, one) for one in (ours, plain, haraka)}
         waiting[GUARD_TLS] = idle(here, ours, tls=True)

@@ -13,6 +13,7 @@ from typing import Final
 from benchmarks.figures import Part, Spread, Table, Target, spread
 
 GUARD_TLS: Final = "fumidai guard, in TLS"
+PAIR: Final = "fumidai guard, 2 workers"
 GUARD, PLAIN, SINK = "fumidai guard", "fumidai guard, no uvloop", "smtp-sink alone"
 HARAKA, POSTFIX = "Haraka smtp_forward", "Postfix proxy filter"
 SESSIONS = 20
