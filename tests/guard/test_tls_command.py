@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pty
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from fumidai.cli.hashing import print_hash
+from fumidai.errors import UsageError
 from fumidai.guard.users import load_users
 from tests.guard.commanded import commanding, free_port
 from tests.guard.secured import authority, calling_tls, files, plain, trusting
@@ -44,11 +47,13 @@ def test_a_line_from_standard_input_is_one_of_the_file(tmp_path: Path) -> None:
     ("name", "password"),
     [("taro", b""), ("taro", b"\n"), ("taro", b"a\nb\n"), ("a:b", b"x"), ("", b"x"), (" taro", b"x"), ("#taro", b"x")],
 )
-def test_what_can_be_no_line_is_refused(name: str, password: bytes) -> None:
-    made = hashed(name, password)
-    assert made.returncode == 64
-    assert made.stdout == b""
-    assert b"Traceback" not in made.stderr
+def test_what_can_be_no_line_is_refused(
+    name: str, password: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(password)))
+    with pytest.raises(UsageError):
+        print_hash(name)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("again", "code"), [(b"sesame\n", 0), (b"simsim\n", 64)])
