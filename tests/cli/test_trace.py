@@ -173,3 +173,18 @@ def test_whatever_it_is_there_is_an_answer(data: bytes) -> None:
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"\x1b" not in done.stdout
         assert b"\x07" not in done.stdout
+
+
+def test_an_abuse_report(tmp_path: Path) -> None:
+    """Written, not sent; its recipients are hidden, and what is traced in it is the same."""
+    name = tmp_path / "report.arf"
+    assert run("-", "-o", name, data=spam()).returncode == 0
+    assert b"you@example.net" not in name.read_bytes()
+    assert run(name, "-q").stdout.startswith(b"RELAY  relay.a.test 192.0.2.25; source 203.0.113.7")
+    box = tmp_path / "box"
+    box.write_bytes(mailbox(3) + b"From x Mon Mar  2 10:00:00 2026\nSubject: nothing\n\n")
+    done = run(box, "-o", tmp_path / "many.arf")
+    assert b"No abuse report for 1 of the messages" in done.stderr
+    assert sorted(file.name for file in tmp_path.glob("many*")) == ["many-2.arf", "many-3.arf", "many.arf"]
+    assert run(PAGE, "--log", LOG, "-o", tmp_path / "log.arf").returncode == 0
+    assert b"SAA13665" in (tmp_path / "log.arf").read_bytes()

@@ -44,7 +44,7 @@ _HELP = N_(
 @option(
     "-o",
     "--output",
-    text=N_("Also write to this file; the format follows its ending (.txt .json .jsonl .csv .parquet). Repeatable."),
+    text=N_("Also write to this file (.txt .json .jsonl .csv .parquet .arf: an abuse report). Repeatable."),
     multiple=True,
     metavar="FILE",
 )

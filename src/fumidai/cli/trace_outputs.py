@@ -25,7 +25,14 @@ from fumidai.trace.letter import Trouble
 from fumidai.trace.table import ParquetTable
 
 FORMATS: Final = ("text", "json", "jsonl", "csv")
-_ENDINGS: Final = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_ENDINGS: Final = {
+    ".txt": "text",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arf": "arf",
+}
 #: So many messages are shown whole; more are summed up.
 FEW: Final = 3
 
@@ -36,18 +43,20 @@ class Found:
 
     Attributes:
         row: always there.
-        line: as JSON, where an output wants it; message: whole, where it was traced in this process.
+        line: as JSON, where an output wants it; message: whole, where it was traced in this process; original: its
+            bytes, where an output wants them.
     """
 
     row: Row
     line: str = ""
     message: Message | None = None
+    original: bytes = b""
 
 
-def found_of(message: Message, *, line: bool = False) -> Found:
+def found_of(message: Message, *, line: bool = False, original: bytes = b"") -> Found:
     """A message for the outputs."""
     row = row_of(message.trace, message.file, message.offset, message.number)
-    return Found(row, render_trace_line(message) if line else "", message)
+    return Found(row, render_trace_line(message) if line else "", message, original)
 
 
 class Output(ABC):

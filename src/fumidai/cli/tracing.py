@@ -31,6 +31,7 @@ from fumidai.cli.trace_outputs import (
     screen_output,
 )
 from fumidai.cli.trace_progress import TraceProgress, total_size
+from fumidai.cli.trace_reports import AbuseReports
 from fumidai.errors import UsageError
 from fumidai.policy.model import Policy
 from fumidai.received.weigh import Ours
@@ -44,6 +45,8 @@ from fumidai.trace.table import ParquetTable
 from fumidai.trace.work import Question, Traced
 
 EX_NOINPUT: Final = 66
+#: Formats that need messages whole: then they are traced in this process.
+_WHOLE: Final = frozenset({"json", "arf"})
 _WHY: Final[Mapping[Why, str]] = {
     Why.MISSING: N_("{source}: there is no such file."),
     Why.UNREADABLE: N_("{source} can't be read: {why}."),
@@ -111,6 +114,8 @@ def _outputs(given: Mapping[str, Any], stack: ExitStack) -> list[Output]:
         form = form_of(name)
         if form == "parquet":
             outputs.append(Table(stack.enter_context(ParquetTable(Path(name)))))
+        elif form == "arf":
+            outputs.append(AbuseReports(Path(name)))
         else:
             outputs.append(make_output(form, stack.enter_context(open_file(name)), verbose, quiet=False))
     return outputs
@@ -120,8 +125,8 @@ def _streamed(job: _Job, outputs: Sequence[Output]) -> _Count:
     """Each message goes out as it comes; where all have to be whole, they are traced in this process."""
     count = _Count()
     progress = TraceProgress(complaints(), total_size(job.paths) if complaints().terminal else 0)
-    jobs = 1 if "json" in job.forms else job.jobs
-    shape = partial(_found, line="jsonl" in job.forms)
+    jobs = 1 if _WHOLE.intersection(job.forms) else job.jobs
+    shape = partial(_found, line="jsonl" in job.forms, original="arf" in job.forms)
     try:
         for done in job.results(shape, jobs):
             for one in done.results:
@@ -140,25 +145,26 @@ def _streamed(job: _Job, outputs: Sequence[Output]) -> _Count:
 def _joined(job: _Job, logs: Sequence[str], outputs: Sequence[Output]) -> _Count:
     """All messages are kept until the logs were read for their queue ids."""
     count = _Count()
-    kept: list[Message] = []
-    for done in job.results(partial(_found, line=False), 1):
+    kept: list[Found] = []
+    for done in job.results(partial(_found, line=False, original="arf" in job.forms), 1):
         for one in done.results:
             if isinstance(one, Trouble):
                 count.tell(one)
-            elif one.message is not None:
-                kept.append(one.message)
-    ids = {step.hop.id for message in kept for step in message.trace.hops if step.hop.id}
+            else:
+                kept.append(one)
+    messages = [one.message for one in kept if one.message is not None]
+    ids = {step.hop.id for message in messages for step in message.trace.hops if step.hop.id}
     found = look_up(logs, ids)
     count.messages = len(kept)
-    for message in kept:
+    for message, one in zip(messages, kept, strict=True):
         hops = enumerate(message.trace.hops)
         logged = {number: found[step.hop.id] for number, step in hops if step.hop.id in found}
         for output in outputs:
-            output.add(found_of(replace(message, logged=logged), line="jsonl" in job.forms))
+            output.add(found_of(replace(message, logged=logged), line="jsonl" in job.forms, original=one.original))
     return count
 
 
-def _found(traced: Traced, *, line: bool) -> Found:
+def _found(traced: Traced, *, line: bool, original: bool) -> Found:
     """One message for the outputs; between processes it travels without what can't be carried."""
     letter, origin = traced.letter, traced.letter.origin
     message = Message(
@@ -171,7 +177,7 @@ def _found(traced: Traced, *, line: bool) -> Found:
         letter.around,
         letter.span,
     )
-    found = found_of(message, line=line)
+    found = found_of(message, line=line, original=letter.message if original else b"")
     return found if parent_process() is None else replace(found, message=None)
 
 

@@ -91,10 +91,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
     # of a trace
     "stepping-stone": (N_("{target} passed this message on from a stranger."),),
     "relay-address-masked": (N_("The address of {target} is masked in the report."),),
-    "message-id-of-source": (
-        N_("The Message-ID carries the source's address {address}."),
-        N_("The Message-ID carries the source's address."),
-    ),
+    "message-id-of-source": (N_("The Message-ID carries the source's address."),),
     "sites-differ": (
         N_("From, Reply-To and Message-ID name {count} different sites."),
         N_("From, Reply-To and Message-ID name different sites."),

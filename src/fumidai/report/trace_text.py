@@ -4,9 +4,9 @@ to do.
 
     RELAY   ns.a.co.jp, sendmail 8.7.1, passed this message on. …
 
-      mail.pimpdaddy.com  qmail           08:54:40 UTC
+      mail.pimpdaddy.com  qmail           08:54:40 +0000  -758 s
           observed: …
-        ns.a.co.jp        sendmail 8.7.1  18:07:18 +0900
+        ns.a.co.jp        Sendmail 8.7.1  18:07:18 +0900
             believed: …
           216.76.216.45   host-….net
 
@@ -20,16 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from fumidai.logs.join import Logged
-from fumidai.received.hop import Kind
-from fumidai.received.trace import Relay, Source, Trace, TracedHop, TraceVerdict
+from fumidai.received.trace import Relay, Trace, TraceVerdict
 from fumidai.report.escape import Encodable, always, raw
 from fumidai.report.findings import finding_sentence, worst_first
 from fumidai.report.ink import Ink, Line, headed, plain
 from fumidai.report.trace_json import Message
-from fumidai.report.trace_words import CONFIDENCE, TRUST, claim_text
+from fumidai.report.trace_next import next_steps
+from fumidai.report.trace_path import Stop, believed_text, called, software_text, stops
+from fumidai.report.trace_words import CONFIDENCE
 from fumidai.report.voice import Voice
 from fumidai.report.width import cells, pad, wrap
 from fumidai.texts import N_, Language
@@ -42,18 +42,11 @@ _INK = {
 }
 #: Findings that the verdict's own sentence says already.
 _SAID = frozenset({"stepping-stone", "relay-address-masked"})
+#: Findings about the message itself, told beside its source.
+_OF_THE_MESSAGE = frozenset({"message-id-of-source", "sites-differ", "empty-to"})
 _STEP = "  "
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One host of the path: how deep it stands, what it is called, what runs on it, when it took the message."""
-
-    depth: int
-    host: str
-    software: str
-    time: str
-    notes: str
+#: Narrower than this, or with more hosts than that, each stands only one column further in.
+_ROOMY, _MANY = 72, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +81,41 @@ def render_trace_text(
 def _body(message: Message, page: _Page) -> Iterator[Line]:
     trace, voice = message.trace, page.voice
     word = trace.verdict.value.upper()
-    sentence = voice.together(_verdict(trace, voice))
+    sentence = verdict_text(trace, voice)
     yield from headed(wrap(sentence, page.width, first=f"{word}   ", rest="  "), _INK[trace.verdict], 0, len(word))
     yield Line()
-    rows = list(_rows(trace, voice))
+    rows = stops(trace, voice)
     if rows:
         yield from _path(rows, page)
         yield Line()
-    for text in _remarks(message, voice):
-        yield from plain(wrap(text, page.width, rest=_STEP))
-    if page.verbose:
-        yield Line()
-        yield from _raw_lines(trace, page)
-        yield from _log_lines(message.logged, page)
-    yield Line()
+    remarks = [line for text in _remarks(message, voice) for line in plain(wrap(text, page.width, rest=_STEP))]
+    for block in (remarks, [*_steps(message, page)], [*_evidence(message, page)] if page.verbose else []):
+        if block:
+            yield from block
+            yield Line()
+
+
+def _evidence(message: Message, page: _Page) -> Iterator[Line]:
+    yield from _raw_lines(message.trace, page)
+    yield from _log_lines(message.logged, page)
+
+
+def verdict_text(trace: Trace, voice: Voice) -> str:
+    """The verdict as a sentence about the world."""
+    return voice.together(_verdict(trace, voice))
 
 
 def _verdict(trace: Trace, voice: Voice) -> Iterator[str]:
     relay, source = trace.relay, trace.source
     if trace.verdict is TraceVerdict.RELAY and relay is not None:
-        software = _software(relay.software, relay.version)
+        software = software_text(relay.software, relay.version)
         texts = (N_("{name}, {software}, passed this message on."), N_("{name} passed this message on."))
         fields = {"name": raw(relay.name or relay.ip or "?")} | ({"software": software} if software else {})
         yield voice.best(texts, fields)
         yield from _whereabouts(relay, voice)
     elif trace.verdict is TraceVerdict.DIRECT and source is not None:
         yield voice.say(
-            N_("No stepping stone is seen: {source} handed the message over itself."), source=_called(source)
+            N_("No stepping stone is seen: {source} handed the message over itself."), source=called(source)
         )
     elif trace.verdict is TraceVerdict.UNDECIDED:
         yield voice.say(N_("The lines that can be believed don't tell whether somebody passed this message on."))
@@ -128,79 +129,87 @@ def _whereabouts(relay: Relay, voice: Voice) -> Iterator[str]:
     elif relay.ip:
         yield voice.say(N_("Its address is {ip}."), ip=raw(relay.ip))
     elif relay.masked:
-        yield voice.say(N_("Its address is masked in the report: ask the reporter, or give it with --relay-address."))
+        yield voice.say(N_("Its address is masked in the report: ask the reporter."))
 
 
-def _rows(trace: Trace, voice: Voice) -> Iterator[_Row]:
-    """The hosts, from the one that has the message to the one it came from."""
-    steps = [(index, step) for index, step in enumerate(trace.hops) if step.hop.kind is Kind.TRANSFER]
-    for depth, (index, step) in enumerate(steps):
-        hop = step.hop
-        family = "" if hop.software else hop.family
-        yield _Row(
-            depth,
-            voice.show(raw(hop.by or hop.by_ip or "?")),
-            voice.show(raw(_software(hop.software, hop.version) or family)),
-            _clock(hop.date),
-            _why(step, trace, index, voice),
-        )
-    if steps:
-        client = steps[-1][1].hop.client
-        first = client.ip or client.masked or client.rdns or client.helo or "?"
-        name = client.rdns if client.rdns != first else ""
-        yield _Row(len(steps), voice.show(raw(first)), voice.show(raw(name)), "", "")
-
-
-def _why(step: TracedHop, trace: Trace, index: int, voice: Voice) -> str:
-    """How far a line is believed, and why."""
-    claims = [claim_text(claim, voice) for claim in step.claims]
-    relay = trace.relay
-    if relay is not None and index == relay.own and relay.clock is not None and relay.clock.certain:
-        claims.append(_clock_error(relay.clock.certain, voice))
-    word = voice.say(TRUST[step.trust])
-    return f"{word}: {'; '.join(claims)}" if claims else word
-
-
-def _clock_error(seconds: int, voice: Voice) -> str:
-    if seconds > 0:
-        return voice.say(N_("its clock is at least {seconds} s fast"), seconds=seconds)
-    return voice.say(N_("its clock is at least {seconds} s slow"), seconds=-seconds)
-
-
-def _path(rows: Sequence[_Row], page: _Page) -> Iterator[Line]:
+def _path(rows: Sequence[Stop], page: _Page) -> Iterator[Line]:
     """The rows in columns, notes behind them where they fit and below where not."""
-    hosts = min(max(len(_STEP) * (row.depth + 1) + cells(row.host) for row in rows), page.width // 2)
-    wares = min(max(cells(row.software) for row in rows if row.time), 24) if any(row.time for row in rows) else 0
+    narrow = page.width < _ROOMY
+    step = " " if narrow or len(rows) > _MANY else _STEP
+    hosts = min(max(len(step) * row.depth + 2 + cells(row.host) for row in rows), page.width // 2)
+    wares = min(max((cells(row.software) for row in rows if row.time), default=0), 24)
+    delays = max(cells(row.delay) for row in rows)
+    before = None
     for row in rows:
-        indent = _STEP * (row.depth + 1)
-        text = f"{pad(indent + row.host, hosts)}  {pad(row.software, wares)}  {row.time}".rstrip()
-        if not row.notes:
-            yield from plain(wrap(text.strip(), page.width, first=indent, rest=indent + _STEP))
-        elif cells(text) + 2 + cells(row.notes) <= page.width:
-            yield Line(f"{text}  {row.notes}")
+        indent = _STEP + step * row.depth
+        time = f"{pad(row.time, 14)}  {' ' * (delays - cells(row.delay))}{row.delay}" if row.time else ""
+        text = f"{pad(indent + row.host, hosts)}  {pad(row.software, wares)}  {time}".rstrip()
+        notes = believed_text(row, page.voice, before)
+        before = row
+        if cells(text) > page.width:
+            short = "  ".join(part for part in (row.host, row.software, row.time, row.delay) if part)
+            yield from plain(wrap(short, page.width, first=indent, rest=indent + _STEP * 2))
+        elif notes and cells(text) + 2 + cells(notes) <= page.width:
+            yield Line(f"{text}  {notes}")
+            continue
         else:
             yield Line(text)
-            yield from plain(wrap(row.notes, page.width, first=indent + _STEP * 2, rest=indent + _STEP * 2))
+        if notes:
+            yield from plain(wrap(notes, page.width, first=indent + _STEP * 2, rest=indent + _STEP * 2))
 
 
 def _remarks(message: Message, voice: Voice) -> Iterator[str]:
+    """A paragraph of where it came from and what is odd about it, then what else there is to know."""
     trace = message.trace
+    findings = [finding for finding in worst_first(trace.findings) if finding.id not in _SAID]
+    odd = [finding_sentence(finding, voice) for finding in findings if finding.id in _OF_THE_MESSAGE]
     if trace.source is not None and trace.verdict is not TraceVerdict.DIRECT:
         seen = N_("Source: {source} (what the relay saw).") if trace.relay else N_("Source: {source}.")
-        yield voice.say(seen, source=_called(trace.source))
+        odd.insert(0, voice.say(seen, source=called(trace.source)))
+    if odd:
+        yield voice.together(odd)
     for number, logged in message.logged.items():
         yield _handed_in(trace.hops[number].hop.by, logged, voice)
-    for finding in worst_first(trace.findings):
-        if finding.id not in _SAID:
+    for finding in findings:
+        if finding.id not in _OF_THE_MESSAGE:
             yield finding_sentence(finding, voice)
+    counted = [*_counted(trace, voice)]
+    if message.around is not None and message.around.filed_text:
+        counted.append(voice.say(N_("The evidence was filed {date}."), date=raw(message.around.filed_text)))
+    if counted:
+        yield voice.together(counted)
+
+
+def _counted(trace: Trace, voice: Voice) -> Iterator[str]:
+    """Lines that are no step of the way."""
     if trace.noise:
         yield voice.ngettext(
-            "{count} line is a program's note to itself.",
-            "{count} lines are programs' notes to themselves.",
+            "{count} line is a program's note.",
+            "{count} lines are programs' notes.",
             trace.noise,
         )
-    if message.around is not None and message.around.filed_text:
-        yield voice.say(N_("The evidence was filed {date}."), date=raw(message.around.filed_text))
+    unknown = sum(not step.hop.known for step in trace.hops)
+    if unknown:
+        yield voice.ngettext(
+            "{count} Received line has a form that we don't know and counts for nothing (-v shows it).",
+            "{count} Received lines have a form that we don't know and count for nothing (-v shows them).",
+            unknown,
+        )
+
+
+def _steps(message: Message, page: _Page) -> Iterator[Line]:
+    """Commands to paste, what to know of each behind it or below."""
+    steps = next_steps(message, page.voice)
+    label = max((cells(step.label) for step in steps), default=0) + 2
+    for step in steps:
+        text = pad(step.label, label) + step.command
+        if not step.text:
+            yield Line(text)
+        elif cells(text) + cells(step.text) + 5 <= page.width:
+            yield Line(f"{text}   # {step.text}")
+        else:
+            yield Line(text)
+            yield from plain(wrap(f"# {step.text}", page.width, first=" " * label, rest=" " * label))
 
 
 def _handed_in(by: str, logged: Logged, voice: Voice) -> str:
@@ -238,20 +247,8 @@ def _last_line(message: Message, page: _Page) -> Line:
         named = (trace.relay.name, trace.relay.ip or trace.relay.masked)
         parts.append(" ".join(voice.show(raw(text)) for text in named if text))
     if trace.source is not None:
-        parts.append(voice.say(N_("source {source}"), source=_called(trace.source)))
+        parts.append(voice.say(N_("source {source}"), source=called(trace.source)))
     if trace.verdict is not TraceVerdict.NO_EVIDENCE:
         parts.append(voice.say(CONFIDENCE[trace.confidence]))
     parts.append(voice.show(message.file))
     return Line(f"{word}  " + "; ".join(parts), _INK[trace.verdict], 0, len(word))
-
-
-def _called(source: Source) -> bytes | str:
-    return raw(source.ip or source.masked or source.rdns or source.helo or "?")
-
-
-def _software(name: str, version: str) -> str:
-    return f"{name} {version}".strip()
-
-
-def _clock(date: datetime | None) -> str:
-    return f"{date:%H:%M:%S %z}" if date is not None else "?"

@@ -41,11 +41,13 @@ CLAIMS: Final[Mapping[str, str]] = {
     "site-of-relay": N_("written at the same site"),
     "nobody-vouches": N_("nobody vouches for it"),
     "helo-bare-address": N_("HELO is a bare address"),
-    "dynamic-name": N_("its client bears the name of a customer's line"),
-    "may-be-forged": N_("name and address of its client do not agree"),
+    "dynamic-name": N_("by its name a customer's line"),
+    "may-be-forged": N_("its name and address do not agree"),
     "no-date": N_("no readable date"),
     "later-than-above": N_("{seconds} s later than the line above"),
 }
+#: Claims of a line that concern the host it saw, not its writer.
+ABOUT_CLIENT: Final = frozenset({"helo-bare-address", "dynamic-name", "may-be-forged"})
 
 
 def claim_text(claim: Claim, voice: Voice) -> str:

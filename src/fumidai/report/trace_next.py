@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one may do after a trace: told, never done.
+
+Only commands that there are, and only such as can be pasted: a name out of a message stands in one if it is a plain
+host name, and a file if its name is plainly printable.
+
+Limits: a relay is to be tested by whoever answers for it; we say so and can't see who reads.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fumidai.received.trace import Relay, TraceVerdict
+from fumidai.report.escape import show
+from fumidai.report.trace_json import Message
+from fumidai.report.voice import Voice
+from fumidai.smtp.literal import is_domain_name
+from fumidai.texts import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: a label, the command to paste, and what to know of it."""
+
+    label: str
+    command: str
+    text: str = ""
+
+
+def next_steps(message: Message, voice: Voice) -> tuple[Step, ...]:
+    """The steps that this trace gives reason for, in the reader's language."""
+    relay = message.trace.relay
+    if message.trace.verdict is TraceVerdict.RELAY and relay is not None:
+        return (*_of_relay(message, relay, voice), _report(message, voice))
+    if message.trace.verdict is TraceVerdict.DIRECT:
+        return (_report(message, voice),)
+    return ()
+
+
+def _of_relay(message: Message, relay: Relay, voice: Voice) -> Iterator[Step]:
+    file = file_word(message.file)
+    if not relay.ip:
+        yield Step(voice.say(N_("Name it:")), f"fumidai trace {file} --relay-address ADDRESS")
+    target = relay.ip or (relay.name if "." in relay.name and is_domain_name(relay.name) else "")
+    if target:
+        yield Step(voice.say(N_("Test it:")), f"fumidai test {target}", voice.say(N_("if you answer for it")))
+
+
+def _report(message: Message, voice: Voice) -> Step:
+    text = voice.say(N_("an abuse report"))
+    return Step(voice.say(N_("Report:")), f"fumidai trace {file_word(message.file)} -o report.arf", text)
+
+
+def file_word(name: str) -> str:
+    """A file's name as a word of a shell's command; FILE where it can't be written as one."""
+    if name == "-" or not name.isprintable() or show(name) != name:
+        return "FILE"
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
