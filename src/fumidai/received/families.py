@@ -175,8 +175,10 @@ def by_host(name: str) -> Software:
     # Gmail's inner hosts go by 6to4 addresses of private IPv4 ones.
     if name.startswith("2002:a"):
         return _GMAIL
-    labels = name.rstrip(".").lower().rsplit(".", 3)
-    return _HOSTS.get(".".join(labels[-2:])) or _HOSTS.get(".".join(labels[-3:]), NOBODY)
+    low = name.rstrip(".").lower()
+    second = low.rfind(".", 0, low.rfind("."))
+    found = _HOSTS.get(low[second + 1 :])
+    return found if found is not None else _HOSTS.get(low[low.rfind(".", 0, max(second, 0)) + 1 :], NOBODY)
 
 
 def by_queue_id(text: str) -> Software:

@@ -53,8 +53,8 @@ Headers = Mapping[str, Field]
 
 def blanked(value: bytes) -> str:
     """A value that may be folded as text of the same length; every kind of blank is a space."""
-    if b"\xe3\x80\x80" in value:
-        # A full-width blank in UTF-8, as it comes along with text that was pasted in Japan.
+    # A full-width blank in UTF-8, as it comes along with text pasted in Japan. One byte is looked for much faster.
+    if b"\x80" in value:
         value = value.replace(b"\xe3\x80\x80", b"   ")
     return value.translate(_TO_BLANKS).decode("latin-1")
 

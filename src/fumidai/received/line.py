@@ -164,7 +164,9 @@ def _user(from_: str | None, remarks: str | None) -> Client:
 
 def _client(from_: str | None, said: Remarks, family: str) -> Client:
     """The client, of the words after ``from`` and what the comments say."""
-    first = first_word(from_) if from_ else ""
+    first = from_ or ""
+    if " " in first:
+        first = first_word(first)
     helo, rdns = said.helo, said.rdns
     if not said.address and not said.masked:
         address = read_address(first)

@@ -271,7 +271,7 @@ def _traced(hops: Sequence[Hop], steps: Sequence[int], claims: Claims, border: i
         older = next(older_steps, None)
         delay = seconds_between(hops[older].date, hop.date) if older is not None else None
         odd = _odd_client(hop.client)
-        if b"may be forged" in hop.raw:
+        if hop.family.startswith("sendmail") and b"may be forged" in hop.raw:
             odd += _MAY_BE_FORGED
         if hop.date is None:
             odd += _NO_DATE
