@@ -264,8 +264,10 @@ async def test_what_waits_is_bounded_over_all_clients() -> None:
     """Clients who send on behind a question that nobody answers: each is held back, and all of them together too."""
 
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

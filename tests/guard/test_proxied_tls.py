@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -16,6 +17,16 @@ from tests.guard.secured import keyring, trusting
 from tests.guard.test_proxied import FRIENDS, ITSELF, LOCAL, ONE, SIX, STRANGER
 
 TLS_PLACE = (Place_(LOOPBACK, 0),)
+
+
+@asynccontextmanager
+async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Both ends of a connection, closed whatever happens."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
 
 
 class Inside:
@@ -66,24 +77,22 @@ async def test_the_header_comes_before_the_first_handshake(header: bytes, code: 
         behind() as backend,
         guarding(backend.port, policy=FRIENDS, proxies=LOCAL, keyring=keyring(), listen_tls=TLS_PLACE) as running,
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.guard.addresses[1][1])
-        inside = Inside(reader, writer)
-        if not together:
-            writer.write(header)
-            await asyncio.sleep(0.02)
-        await inside.shake_hands(header if together else b"")
-        assert (await inside.say(b"")).startswith(b"220 ")
-        assert await asked(inside) == code
-        writer.close()
+        async with connection(running.guard.addresses[1][1]) as (reader, writer):
+            inside = Inside(reader, writer)
+            if not together:
+                writer.write(header)
+                await asyncio.sleep(0.02)
+            await inside.shake_hands(header if together else b"")
+            assert (await inside.say(b"")).startswith(b"220 ")
+            assert await asked(inside) == code
         await running.empty()
 
 
 async def test_a_handshake_without_a_header_is_none() -> None:
     async with guarding(1, proxies=LOCAL, keyring=keyring(), listen_tls=TLS_PLACE) as running:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.guard.addresses[1][1])
-        with pytest.raises((AssertionError, ConnectionError)):
-            await Inside(reader, writer).shake_hands()
-        writer.close()
+        async with connection(running.guard.addresses[1][1]) as (reader, writer):
+            with pytest.raises((AssertionError, ConnectionError)):
+                await Inside(reader, writer).shake_hands()
         await running.empty()
     assert "proxy-header" in running.rules()
 
@@ -93,17 +102,16 @@ async def test_starttls_behind_a_header_keeps_the_client_and_offers_no_xclient()
         behind() as backend,
         guarding(backend.port, policy=FRIENDS, proxies=LOCAL, keyring=keyring()) as running,
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        writer.write(STRANGER + b"STARTTLS\r\n")
-        said = b""
-        while said.count(b"220 ") < 2:
-            said += await asyncio.wait_for(reader.read(4096), 10)
-        inside = Inside(reader, writer)
-        await inside.shake_hands()
-        assert b"XCLIENT" not in await inside.say(b"EHLO c.test\r\n")
-        assert (await inside.say(b"XCLIENT ADDR=192.0.2.7\r\n"))[:3] == b"502"
-        assert await asked(inside) == b"550"
-        writer.close()
+        async with connection(running.port) as (reader, writer):
+            writer.write(STRANGER + b"STARTTLS\r\n")
+            said = b""
+            while said.count(b"220 ") < 2:
+                said += await asyncio.wait_for(reader.read(4096), 10)
+            inside = Inside(reader, writer)
+            await inside.shake_hands()
+            assert b"XCLIENT" not in await inside.say(b"EHLO c.test\r\n")
+            assert (await inside.say(b"XCLIENT ADDR=192.0.2.7\r\n"))[:3] == b"502"
+            assert await asked(inside) == b"550"
         await running.empty()
 
 
@@ -113,16 +121,15 @@ async def test_a_proxy_that_speaks_smtp_may_say_it_inside_tls() -> None:
         behind() as backend,
         guarding(backend.port, policy=FRIENDS, keyring=keyring(), **settings) as running,  # type: ignore[arg-type]
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        await reader.readline()
-        writer.write(b"STARTTLS\r\n")
-        await reader.readline()
-        inside = Inside(reader, writer)
-        await inside.shake_hands()
-        assert b"XCLIENT NAME" in await inside.say(b"EHLO proxy.test\r\n")
-        assert await asked(inside) == b"550"
-        assert (await inside.say(b"RSET\r\n"))[:3] == b"250"
-        assert (await inside.say(b"XCLIENT ADDR=192.0.2.7\r\n"))[:3] == b"220"
-        assert await asked(inside) == b"250"
-        writer.close()
+        async with connection(running.port) as (reader, writer):
+            await reader.readline()
+            writer.write(b"STARTTLS\r\n")
+            await reader.readline()
+            inside = Inside(reader, writer)
+            await inside.shake_hands()
+            assert b"XCLIENT NAME" in await inside.say(b"EHLO proxy.test\r\n")
+            assert await asked(inside) == b"550"
+            assert (await inside.say(b"RSET\r\n"))[:3] == b"250"
+            assert (await inside.say(b"XCLIENT ADDR=192.0.2.7\r\n"))[:3] == b"220"
+            assert await asked(inside) == b"250"
         await running.empty()

@@ -84,9 +84,11 @@ async def test_a_forwarder_on_this_machine_is_found_out_and_its_right_ends() -> 
             theirs, ours = await asyncio.open_connection("127.0.0.1", running.port)
 
             async def pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-                while data := await source.read(4096):
-                    sink.write(data)
-                sink.close()
+                try:
+                    while data := await source.read(4096):
+                        sink.write(data)
+                finally:
+                    sink.close()
 
             await asyncio.gather(pour(reader, ours), pour(theirs, writer))
 
