@@ -8,6 +8,7 @@ dot does not.
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 
 import pytest
@@ -101,7 +102,8 @@ def told(step: Step, kind: Kind, pipelining: bool, form: Form) -> tuple[int, int
     return rcpt, data, dot
 
 
-CASES = [(step, kind) for step in Step for kind in Kind if not (step is Step.BODY and kind in (*HARMLESS, Kind.ODD))]
+QUICK = [kind for kind in Kind if kind is not Kind.HANG]
+CASES = [(step, kind) for step in Step for kind in QUICK if not (step is Step.BODY and kind in (*HARMLESS, Kind.ODD))]
 #: (PIPELINING at the backend, how the client sends).
 WAYS = [(True, Form.DATA), (False, Form.DATA), (True, Form.CHUNKS), (True, Form.CHUNK)]
 
@@ -109,6 +111,17 @@ WAYS = [(True, Form.DATA), (False, Form.DATA), (True, Form.CHUNKS), (True, Form.
 @pytest.mark.parametrize(("pipelining", "form"), WAYS, ids=["pipelining", "plain", "chunks", "one-chunk"])
 @pytest.mark.parametrize(("step", "kind"), CASES, ids=lambda value: value.value.replace(" ", "-"))
 async def test_what_the_client_hears(step: Step, kind: Kind, pipelining: bool, form: Form) -> None:
+    await hears(step, kind, pipelining, form)
+
+
+@pytest.mark.parametrize("step", Step, ids=lambda step: step.value)
+async def test_what_the_client_hears_of_a_silent_server(step: Step) -> None:
+    """All ways at once, because each takes its time."""
+    await asyncio.gather(*(hears(step, Kind.HANG, *way) for way in WAYS))
+
+
+async def hears(step: Step, kind: Kind, pipelining: bool, form: Form) -> None:
+    """One case of the table."""
     async with behind(step, kind, pipelining=pipelining) as backend, guarding(backend.port) as running:
         async with calling(running.port) as client:
             assert await client.say(b"EHLO c.test") == 250
