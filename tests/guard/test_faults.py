@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backend that fails at each step in each way: what the client hears is in one table, and nothing is ever lost.
 
-Every case is asked with and without PIPELINING at the backend, and of a client that sends DATA, chunks, or a single
-chunk. Whatever happens, the client's session lives on, what was acknowledged exists, and what was refused before its
-dot does not.
+Every case is asked with and without PIPELINING at the backend, of a client that sends DATA, chunks, or a single chunk,
+and of a user who has logged in inside TLS and sends out. Whatever happens, the client's session lives on, what was
+acknowledged exists, and what was refused before its dot does not.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
 from fumidai.smtp.command import bdat
 from tests.guard.faulty import Kind, Step, behind
-from tests.guard.guarded import Client, calling, guarding
+from tests.guard.guarded import OWN, Client, calling, guarding
+from tests.guard.secured import calling_tls, keyring, plain
 
 
 class Form(StrEnum):
@@ -75,10 +80,12 @@ BIG = (b"x" * 998 + b"\r\n") * 8000
 SMALL = b"Subject: x\r\n\r\nhello\r\n"
 
 
-async def transact(client: Client, form: Form = Form.DATA, message: bytes = SMALL) -> tuple[int, int, int]:
+async def transact(
+    client: Client, form: Form = Form.DATA, message: bytes = SMALL, to: bytes = b"<u@a.test>"
+) -> tuple[int, int, int]:
     """One message, each command after the answer to the one before; a first chunk that is taken is told as 354."""
     assert await client.say(b"MAIL FROM:<s@b.test>") == 250
-    rcpt = await client.say(b"RCPT TO:<u@a.test>")
+    rcpt = await client.say(b"RCPT TO:" + to)
     if rcpt != 250:
         return rcpt, 0, 0
     if form is Form.DATA:
@@ -104,31 +111,63 @@ def told(step: Step, kind: Kind, pipelining: bool, form: Form) -> tuple[int, int
 
 QUICK = [kind for kind in Kind if kind is not Kind.HANG]
 CASES = [(step, kind) for step in Step for kind in QUICK if not (step is Step.BODY and kind in (*HARMLESS, Kind.ODD))]
-#: (PIPELINING at the backend, how the client sends).
-WAYS = [(True, Form.DATA), (False, Form.DATA), (True, Form.CHUNKS), (True, Form.CHUNK)]
 
 
-@pytest.mark.parametrize(("pipelining", "form"), WAYS, ids=["pipelining", "plain", "chunks", "one-chunk"])
+class Come(StrEnum):
+    """As whom the client comes."""
+
+    CLEAR = "clear"
+    USER = "user"
+
+
+#: (PIPELINING at the backend, how the client sends, as whom it comes).
+WAYS = {
+    "pipelining": (True, Form.DATA, Come.CLEAR),
+    "plain": (False, Form.DATA, Come.CLEAR),
+    "chunks": (True, Form.CHUNKS, Come.CLEAR),
+    "one-chunk": (True, Form.CHUNK, Come.CLEAR),
+    "user": (True, Form.CHUNKS, Come.USER),
+}
+SENDS_OUT = replace(OWN, authenticated=("taro",))
+
+
+@asynccontextmanager
+async def come(port: int, how: Come) -> AsyncIterator[Client]:
+    """A client that has introduced itself, and logged in where it is a user."""
+    if how is Come.USER:
+        async with calling_tls(port) as client:
+            assert await client.say(b"AUTH PLAIN " + plain()) == 235
+            yield client
+    else:
+        async with calling(port) as client:
+            assert await client.say(b"EHLO c.test") == 250
+            yield client
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("step", "kind"), CASES, ids=lambda value: value.value.replace(" ", "-"))
-async def test_what_the_client_hears(step: Step, kind: Kind, pipelining: bool, form: Form) -> None:
-    await hears(step, kind, pipelining, form)
+async def test_what_the_client_hears(step: Step, kind: Kind, way: str, tmp_path: Path) -> None:
+    await hears(step, kind, tmp_path, *WAYS[way])
 
 
 @pytest.mark.parametrize("step", Step, ids=lambda step: step.value)
-async def test_what_the_client_hears_of_a_silent_server(step: Step) -> None:
+async def test_what_the_client_hears_of_a_silent_server(step: Step, tmp_path: Path) -> None:
     """All ways at once, because each takes its time."""
-    await asyncio.gather(*(hears(step, Kind.HANG, *way) for way in WAYS))
+    await asyncio.gather(*(hears(step, Kind.HANG, tmp_path, *way) for way in WAYS.values()))
 
 
-async def hears(step: Step, kind: Kind, pipelining: bool, form: Form) -> None:
+async def hears(step: Step, kind: Kind, folder: Path, pipelining: bool, form: Form, how: Come) -> None:
     """One case of the table."""
-    async with behind(step, kind, pipelining=pipelining) as backend, guarding(backend.port) as running:
-        async with calling(running.port) as client:
-            assert await client.say(b"EHLO c.test") == 250
+    async with (
+        behind(step, kind, pipelining=pipelining) as backend,
+        guarding(backend.port, policy=SENDS_OUT, keyring=keyring(folder)) as running,
+    ):
+        async with come(running.port, how) as client:
             if step is Step.RSET:
                 for line in (b"MAIL FROM:<s@b.test>", b"RCPT TO:<v@a.test>", b"RSET"):
                     assert await client.say(line) == 250
-            codes = await transact(client, form, BIG if step is Step.BODY else SMALL)
+            to = b"<v@foreign.test>" if how is Come.USER else b"<u@a.test>"
+            codes = await transact(client, form, BIG if step is Step.BODY else SMALL, to)
             assert codes == told(step, kind, pipelining, form)
             assert await client.say(b"RSET") == 250, "the session lives on"
         await running.empty()
