@@ -79,6 +79,7 @@ class Faulty:
         taken: what it has.
         heard: every byte that came, one entry a connection.
         times: how often it still fails.
+        delay: seconds before each reply, and before each piece of a message is read.
     """
 
     step: Step | None = None
@@ -89,6 +90,7 @@ class Faulty:
     taken: list[Taken] = field(default_factory=list)
     heard: list[bytearray] = field(default_factory=list)
     port: int = 0
+    delay: float = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client."""
@@ -156,6 +158,7 @@ class _Speaker:
             await self.fail_in_body()
         reader, parts = DataReader(), []
         while not reader.done:
+            await asyncio.sleep(self.server.delay)
             data = await self.reader.read(65536)
             if not data:
                 raise _Left
@@ -235,6 +238,8 @@ class _Speaker:
         raise _Left
 
     async def write(self, data: bytes) -> None:
+        if self.server.delay:
+            await asyncio.sleep(self.server.delay)
         self.writer.write(data)
         await self.writer.drain()
 
