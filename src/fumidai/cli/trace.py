@@ -39,12 +39,15 @@ _HELP = N_(
 )
 @option("--jobs", text=N_("Processes that read (default: one for each core)."), type=click.IntRange(1, 256))
 @option(
-    "--format", "format_", text=N_("Format of what is printed."), type=click.Choice(("text", "json", "jsonl", "csv"))
+    "--format",
+    "format_",
+    text=N_("Format of what is printed."),
+    type=click.Choice(("text", "json", "jsonl", "csv", "html")),
 )
 @option(
     "-o",
     "--output",
-    text=N_("Also write to this file (.txt .json .jsonl .csv .parquet .arf: an abuse report). Repeatable."),
+    text=N_("Also write to this file (.txt .html .json .jsonl .csv .parquet; .arf: an abuse report). Repeatable."),
     multiple=True,
     metavar="FILE",
 )

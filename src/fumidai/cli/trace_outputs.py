@@ -16,6 +16,7 @@ from typing import Final, TextIO
 from fumidai.cli.screen import Screen, language, output, say
 from fumidai.errors import StorageError, UsageError
 from fumidai.report.escape import Encodable, always, show
+from fumidai.report.trace_html import render_trace_html
 from fumidai.report.trace_json import Message, render_trace_json, render_trace_line
 from fumidai.report.trace_row import Row, csv_head, csv_line, row_of
 from fumidai.report.trace_summary import Summary, render_summary
@@ -24,13 +25,14 @@ from fumidai.texts import N_
 from fumidai.trace.letter import Trouble
 from fumidai.trace.table import ParquetTable
 
-FORMATS: Final = ("text", "json", "jsonl", "csv")
+FORMATS: Final = ("text", "json", "jsonl", "csv", "html")
 _ENDINGS: Final = {
     ".txt": "text",
     ".json": "json",
     ".jsonl": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
+    ".html": "html",
     ".arf": "arf",
 }
 #: So many messages are shown whole; more are summed up.
@@ -178,6 +180,25 @@ class Document(Output):
 
 
 @dataclass(slots=True)
+class Page(Output):
+    """An HTML page: a few messages whole, of more the summary."""
+
+    stream: Screen | TextIO
+    summary: Summary = field(default_factory=Summary)
+    few: list[Message] = field(default_factory=list)
+
+    def add(self, found: Found) -> None:
+        self.summary.add(found.row)
+        if found.message is not None and len(self.few) <= FEW:
+            self.few.append(found.message)
+
+    def end(self, troubles: Sequence[Trouble]) -> None:
+        told = [f"{one.source}: {one.text or one.why.value}" for one in troubles]
+        few = self.few if self.summary.messages <= FEW else []
+        self.stream.write(render_trace_html(few, self.summary, language=language(), troubles=told))
+
+
+@dataclass(slots=True)
 class Table(Output):
     """A Parquet file."""
 
@@ -214,6 +235,8 @@ def make_output(form: str, stream: Screen | TextIO, verbose: int, *, quiet: bool
             return Document(stream)
         case "jsonl":
             return Lines(stream)
+        case "html":
+            return Page(stream)
         case "csv":
             return Lines(stream, csv=True)
         case _:

@@ -134,23 +134,45 @@ def render_summary(
     return "".join(line.painted(colour) + "\n" for line in lines)
 
 
-def _counts(summary: Summary, voice: Voice, width: int) -> Iterator[Line]:
+def counts_text(summary: Summary, voice: Voice) -> str:
+    """How many messages of each verdict, in a sentence."""
     found = summary.verdicts
-    relayed = found[TraceVerdict.RELAY]
-    text = voice.say(
+    return voice.say(
         N_(
             "{count} messages: {relay} passed on by a stepping stone, {direct} direct, {undecided} undecided, "
             "{nothing} without evidence."
         ),
         count=f"{summary.messages:,}",
-        relay=f"{relayed:,}",
+        relay=f"{found[TraceVerdict.RELAY]:,}",
         direct=f"{found[TraceVerdict.DIRECT]:,}",
         undecided=f"{found[TraceVerdict.UNDECIDED]:,}",
         nothing=f"{found[TraceVerdict.NO_EVIDENCE]:,}",
     )
-    word = "RELAY" if relayed else "DIRECT" if found[TraceVerdict.DIRECT] else "UNDECIDED"
-    ink = Ink.BAD if relayed else Ink.WARN
-    yield from headed(wrap(text, width, first=f"{word}   ", rest="  "), ink, 0, len(word))
+
+
+def summary_word(summary: Summary) -> str:
+    """The verdict word of the whole."""
+    found = summary.verdicts
+    return "RELAY" if found[TraceVerdict.RELAY] else "DIRECT" if found[TraceVerdict.DIRECT] else "UNDECIDED"
+
+
+def _counts(summary: Summary, voice: Voice, width: int) -> Iterator[Line]:
+    word = summary_word(summary)
+    ink = Ink.BAD if summary.verdicts[TraceVerdict.RELAY] else Ink.WARN
+    yield from headed(wrap(counts_text(summary, voice), width, first=f"{word}   ", rest="  "), ink, 0, len(word))
+
+
+def ranked(parties: Mapping[tuple[str, str], Party]) -> list[tuple[tuple[str, str], Party]]:
+    """The greatest first."""
+    return sorted(parties.items(), key=lambda item: (-item[1].messages, item[0]))
+
+
+def stretches(days: Mapping[str, int], most_bars: int) -> list[tuple[str, int]]:
+    """Stretches of days and their messages; as many days in one as it takes for that many bars at most."""
+    ordered = sorted(days)
+    size = max(1, -(-len(ordered) // most_bars))
+    cut = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+    return [(one[0] if len(one) == 1 else f"{one[0]} - {one[-1]}", sum(days[day] for day in one)) for one in cut]
 
 
 def _table(
@@ -159,12 +181,12 @@ def _table(
     """The greatest, one a line; what doesn't fit the width stands below."""
     if not parties:
         return
-    ranked = sorted(parties.items(), key=lambda item: (-item[1].messages, item[0]))
+    listed = ranked(parties)
     yield Line()
     yield Line(voice.say(title))
-    names = [" ".join(part for part in key if part) or "?" for key, _ in ranked[:most]]
+    names = [" ".join(part for part in key if part) or "?" for key, _ in listed[:most]]
     room = min(max(cells(name) for name in names), max(width - 46, 20))
-    for name, (_, party) in zip(names, ranked, strict=False):
+    for name, (_, party) in zip(names, listed, strict=False):
         numbers = f"{party.messages:>9,}  {len(party.peers):>5,} {voice.say(peers)}"
         time = f"{party.first[:10]} - {party.last[:10]}" if party.first else ""
         if cells(name) <= room:
@@ -172,23 +194,19 @@ def _table(
         else:
             yield from plain(wrap(name, width, first="  ", rest="    "))
             yield Line(f"  {pad('', room)}{numbers}  {time}".rstrip())
-    if len(ranked) > most:
-        yield Line("  " + voice.say(N_("and {count} more: -o FILE.csv"), count=f"{len(ranked) - most:,}"))
+    if len(listed) > most:
+        yield Line("  " + voice.say(N_("and {count} more: -o FILE.csv"), count=f"{len(listed) - most:,}"))
 
 
 def _days(days: Mapping[str, int], voice: Voice, width: int, most_bars: int) -> Iterator[Line]:
     """A bar for each stretch of days; as many days in one as it takes for the bars to fit."""
     if len(days) < 2:
         return
-    ordered = sorted(days)
-    size = -(-len(ordered) // most_bars)
-    stretches = [ordered[at : at + size] for at in range(0, len(ordered), size)]
-    counts = [sum(days[day] for day in stretch) for stretch in stretches]
-    most = max(counts)
+    bars = stretches(days, most_bars)
+    most = max(count for _, count in bars)
     room = min(_BAR, width - 40)
     yield Line()
     yield Line(voice.say(N_("Passed on, by day (UTC)")))
-    for stretch, count in zip(stretches, counts, strict=True):
-        name = stretch[0] if len(stretch) == 1 else f"{stretch[0]} - {stretch[-1]}"
+    for name, count in bars:
         bar = "#" * max(1, round(count * room / most))
         yield Line(f"  {pad(name, 24)} {pad(bar, room)} {count:>9,}")

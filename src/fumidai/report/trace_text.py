@@ -88,8 +88,9 @@ def _body(message: Message, page: _Page) -> Iterator[Line]:
     if rows:
         yield from _path(rows, page)
         yield Line()
-    remarks = [line for text in _remarks(message, voice) for line in plain(wrap(text, page.width, rest=_STEP))]
-    for block in (remarks, [*_steps(message, page)], [*_evidence(message, page)] if page.verbose else []):
+    said = [line for text in remarks(message, voice) for line in plain(wrap(text, page.width, rest=_STEP))]
+    # Both together, so that a message with much to say fits a screen.
+    for block in ([*said, *_steps(message, page)], [*_evidence(message, page)] if page.verbose else []):
         if block:
             yield from block
             yield Line()
@@ -158,7 +159,7 @@ def _path(rows: Sequence[Stop], page: _Page) -> Iterator[Line]:
             yield from plain(wrap(notes, page.width, first=indent + _STEP * 2, rest=indent + _STEP * 2))
 
 
-def _remarks(message: Message, voice: Voice) -> Iterator[str]:
+def remarks(message: Message, voice: Voice) -> Iterator[str]:
     """A paragraph of where it came from and what is odd about it, then what else there is to know."""
     trace = message.trace
     findings = [finding for finding in worst_first(trace.findings) if finding.id not in _SAID]
