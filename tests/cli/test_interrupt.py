@@ -67,17 +67,20 @@ def test_in_the_middle(fumidai: Runner, street: Street) -> None:
 
 
 def test_in_silence(fumidai: Runner, street: Street) -> None:
-    port = street.serve(Behaviour(talk=hostile.silent))
-    done = fumidai.interrupted(["test", f"127.0.0.1:{port}", "--policy", "pol.toml"], 1.2).assert_tidy()
+    behaviour = Behaviour(talk=hostile.silent)
+    port = street.serve(behaviour)
+    words = ["test", f"127.0.0.1:{port}", "--policy", "pol.toml"]
+    done = fumidai.interrupted(words, lambda: behaviour.sessions > 0).assert_tidy()
     assert done.code == 3
     assert "Stopped by hand before" in done.out
 
 
 def test_twice(fumidai: Runner, street: Street) -> None:
     """The second one does not wait for a session that takes its time to end."""
-    port = street.serve(Behaviour(slow=0.5, pipelining=False))
+    behaviour = Behaviour(slow=0.5, pipelining=False)
+    port = street.serve(behaviour)
     words = ["test", f"127.0.0.1:{port}", "--policy", "pol.toml", "--concurrency", "1"]
-    done = fumidai.interrupted(words, 1.5, 0.0).assert_tidy()
+    done = fumidai.interrupted(words, lambda: behaviour.sessions > 0, 0.0).assert_tidy()
     assert done.code == 3
     assert done.last.startswith("INCONCLUSIVE")
     assert len(fumidai.runs()) == 1

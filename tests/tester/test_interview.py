@@ -21,7 +21,7 @@ from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
 from fumidai.trial.run import Trial, new_run_name
 from tests.tester.servers import GREETING, Behaviour, Reader, Writer, say, serving, sound
-from tests.trial.silent import silent
+from tests.trial.silent import silent, stopping
 
 #: A declared policy: a test on the target's own machine says something only then.
 POLICY_TEXT = '[policy]\nreceive_for = ["a.test"]\n'
@@ -261,8 +261,7 @@ async def test_an_interrupt_keeps_what_is_there(tmp_path: Path) -> None:
             domains=("a.test",),
             ehlo="tester.test",
         )
-        trial = Trial(order, new_run_name(time.time()), silent(), stop, Resolver([], hosts=hosts))
-        asyncio.get_running_loop().call_later(0.7, stop.set)
+        trial = Trial(order, new_run_name(time.time()), stopping(stop, 20), stop, Resolver([], hosts=hosts))
         await trial.find()
         await trial.ask()
         entry = only(trial.result(""))
