@@ -4,7 +4,8 @@
 How it works. The topmost line was written by whoever delivered the message to the reader. From there trust goes on
 from line to line while the client that a trusted line saw is inside. Inside is what ``Ours`` names and what has a
 private address; without ``Ours`` also the same host, and a host of the same site (by its looked-up name) or of the same
-network. What a client calls itself is never enough: a stranger can call himself like the reader's own host.
+network. What a client calls itself is never enough: a stranger can call himself like the reader's own host. Nor is a
+reverse name that leads nowhere back, or that nobody has tried (qmail): a stranger can set the names of his addresses.
 
 Limits: without ``Ours`` a reader's second site counts as outside, and a neighbour in one network with a name of the
 same site as inside; the trace says that its border is inferred.
@@ -19,7 +20,7 @@ from typing import Final
 
 from fumidai.received.address import inside, parsed
 from fumidai.received.hop import Client, Hop
-from fumidai.received.site import network, plain_name, same_host, site
+from fumidai.received.site import confirmed_name, network, plain_name, same_host, site
 from fumidai.received.trace import Claim
 
 
@@ -38,12 +39,13 @@ class Ours:
     def __bool__(self) -> bool:
         return bool(self.networks or self.names)
 
-    def has(self, client: Client) -> bool:
-        """The client is ours, by its address or its verified name; a HELO proves nothing."""
-        address = parsed(client.ip)
+    def has(self, hop: Hop) -> bool:
+        """The client of a line is ours, by its address or its confirmed name; a HELO proves nothing."""
+        address = parsed(hop.client.ip)
         if address is not None and any(address in network for network in self.networks):
             return True
-        return bool(client.rdns) and self.has_name(client.rdns)
+        name = confirmed_name(hop)
+        return bool(name) and self.has_name(name)
 
     def has_name(self, name: str) -> bool:
         """A host of this name is ours."""
@@ -76,7 +78,7 @@ def find_border(hops: Sequence[Hop], steps: Sequence[int], ours: Ours | None) ->
 def _why_inside(hop: Hop, older: Hop, ours: Ours | None) -> str:
     """Why the client of a trusted line is inside; "" if it isn't."""
     client = hop.client
-    if ours and ours.has(client):
+    if ours and ours.has(hop):
         return "declared"
     # Who has logged in is a user: lines below are his, whatever his address.
     if hop.auth:
@@ -85,10 +87,10 @@ def _why_inside(hop: Hop, older: Hop, ours: Ours | None) -> str:
         return "private"
     if ours:
         return "declared" if _nameless(client) and ours.has_name(hop.by) and ours.has_name(older.by) else ""
-    if same_host(client, hop):
+    if same_host(hop):
         return "same-host"
     own = site(hop.by)
-    if own and own == site(client.rdns):
+    if own and own == site(confirmed_name(hop)):
         return "same-site"
     if own and own == site(older.by) and (_nameless(client) or _handed_on(hop) or _neighbours(client, hop)):
         return "same-network"

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from fumidai.received.address import read_address
-from fumidai.received.hop import Client, Hop
+from fumidai.received.hop import Hop
 
 # Second levels that many countries use as the registry's own.
 _SECOND: Final = frozenset({
@@ -98,8 +98,21 @@ def is_line(name: str, address: str) -> bool:
     return _LINE_WORD.search(low) is not None
 
 
-def same_host(client: Client, hop: Hop) -> bool:
+def confirmed_name(hop: Hop) -> str:
+    """The client's looked-up name, as far as it may be believed; "" where anybody could have made it up.
+
+    A reverse name is what the owner of an address says. Sendmail notes if the name doesn't lead back ("may be forged"),
+    Postfix, Exim and OpenSMTPD leave such a name out, qmail takes it as it is.
+    """
+    family = hop.family
+    if family == "qmail" and hop.client.ip:
+        return ""
+    return "" if family.startswith("sendmail") and b"may be forged" in hop.raw else hop.client.rdns
+
+
+def same_host(hop: Hop) -> bool:
     """The writer of the line saw itself: its own name (looked up, not told) or address."""
-    if client.ip and (client.ip == hop.by_ip or client.ip == plain_name(hop.by)):
+    ip, name = hop.client.ip, confirmed_name(hop)
+    if ip and ip in {hop.by_ip, plain_name(hop.by)}:
         return True
-    return bool(client.rdns) and plain_name(client.rdns) == plain_name(hop.by)
+    return bool(name) and plain_name(name) == plain_name(hop.by)
