@@ -188,3 +188,47 @@ def test_an_abuse_report(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.glob("many*")) == ["many-2.arf", "many-3.arf", "many.arf"]
     assert run(PAGE, "--log", LOG, "-o", tmp_path / "log.arf").returncode == 0
     assert b"SAA13665" in (tmp_path / "log.arf").read_bytes()
+
+
+POLICY = """\
+[policy]
+receive_for = ["example.net"]
+[policy.relay]
+networks = ["192.0.2.0/24"]
+[[host]]
+name = "%s"
+owner = "post"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "policy", "verdict"),
+    [
+        ((), "", ("relay", "inferred")),
+        (("--ours", "192.0.2.0/24"), "", ("direct", "declared")),
+        (("--ours", "relay.a.test"), "", ("direct", "declared")),
+        (("--ours", ".a.test"), "", ("direct", "declared")),
+        (("--ours", "198.51.100.0/24"), "", ("relay", "declared")),
+        ((), POLICY % "mail.example.net", ("direct", "declared")),
+        ((), POLICY.replace("192.0.2.0/24", "198.51.100.0/24") % "relay.a.test", ("direct", "declared")),
+        ((), POLICY.replace("192.0.2.0/24", "198.51.100.0/24") % "mail.example.net", ("relay", "declared")),
+    ],
+)
+def test_whose_lines_are_believed(
+    arguments: tuple[str, ...], policy: str, verdict: tuple[str, str], tmp_path: Path
+) -> None:
+    """Hosts of ours, named or in the policy, are no relays: the border is behind them, and declared."""
+    if policy:
+        (tmp_path / "fumidai.toml").write_text(policy)
+        arguments = (*arguments, "--policy", str(tmp_path / "fumidai.toml"))
+    done = run("-", "--format", "json", *arguments, data=spam())
+    message = json.loads(done.stdout)["messages"][0]
+    assert (message["verdict"], message["border"]["rests_on"]) == verdict
+
+
+def test_one_great_message_is_shown_whole(tmp_path: Path) -> None:
+    """Also where other processes read."""
+    (tmp_path / "great.eml").write_bytes(spam() + b"text\n" * 1_000_000)
+    (tmp_path / "masked.eml").write_bytes(PAGE.read_bytes())
+    text = run(tmp_path, "--jobs", "2").stdout
+    assert text.count(b"passed this message on") == 2

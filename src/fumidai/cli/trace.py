@@ -37,6 +37,7 @@ _HELP = N_(
     multiple=True,
     metavar="FILE",
 )
+@option("--dns", text=N_("Ask today's DNS about the names and addresses found (changes no verdict)."), is_flag=True)
 @option("--jobs", text=N_("Processes that read (default: one for each core)."), type=click.IntRange(1, 256))
 @option(
     "--format",

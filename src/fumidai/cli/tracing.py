@@ -7,6 +7,9 @@ could be read.
 
 from __future__ import annotations
 
+import asyncio
+import copyreg
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -15,11 +18,14 @@ from ipaddress import ip_address, ip_network
 from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Final
 
 from fumidai.cli.declared import load_policy
 from fumidai.cli.screen import complaints
+from fumidai.cli.trace_dns import Looked
 from fumidai.cli.trace_outputs import (
+    FEW,
     Found,
     Output,
     Table,
@@ -35,7 +41,7 @@ from fumidai.cli.trace_reports import AbuseReports
 from fumidai.errors import UsageError
 from fumidai.policy.model import Policy
 from fumidai.received.weigh import Ours
-from fumidai.report.trace_json import Message
+from fumidai.report.trace_json import Message, same_place
 from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
 from fumidai.trace.crew import Done, Shape, trace_all
@@ -47,6 +53,8 @@ from fumidai.trace.work import Question, Traced
 EX_NOINPUT: Final = 66
 #: Formats that need messages whole: then they are traced in this process.
 _WHOLE: Final = frozenset({"json", "arf"})
+#: How many messages of this process were carried whole to the one that prints.
+_carried = itertools.count()
 _WHY: Final[Mapping[Why, str]] = {
     Why.MISSING: N_("{source}: there is no such file."),
     Why.UNREADABLE: N_("{source} can't be read: {why}."),
@@ -72,7 +80,8 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
     with ExitStack() as stack:
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="fumidai-trace-")))
         outputs = _outputs(given, stack)
-        job = _Job(paths, question, spool, given["jobs"], forms)
+        job = _Job(paths, question, spool, 1 if given["dns"] else given["jobs"], forms)
+        outputs = [Looked(outputs, stack.enter_context(asyncio.Runner()))] if given["dns"] else outputs
         count = _joined(job, given["logs"], outputs) if given["logs"] else _streamed(job, outputs)
         for one in outputs:
             one.end(count.troubles)
@@ -178,7 +187,18 @@ def _found(traced: Traced, *, line: bool, original: bool) -> Found:
         letter.span,
     )
     found = found_of(message, line=line, original=letter.message if original else b"")
-    return found if parent_process() is None else replace(found, message=None)
+    if parent_process() is None:
+        return found
+    # A few may be all there are, and are then shown whole; each process can only count its own.
+    return replace(found, message=replace(message, place=same_place) if next(_carried) < FEW else None)
+
+
+def _read_only(values: dict[str, str | int]) -> MappingProxyType[str, str | int]:
+    return MappingProxyType(values)
+
+
+# A claim without values has a mapping that pickle knows no way for.
+copyreg.pickle(MappingProxyType, lambda values: (_read_only, (dict(values),)))
 
 
 def _ours(names: Sequence[str], policy: Policy) -> Ours | None:

@@ -131,6 +131,29 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("The last line to believe saw {seen}, but the next is by {by}: nothing shows that it is that host's own."),
         N_("Nothing shows that the line below the last one to believe was written by {target}."),
     ),
+    # by --dns: of today, while the mail is of then
+    "dns-confirms": (N_("DNS today: {name} still has the address {address}."), N_("DNS today confirms {target}.")),
+    "dns-differs": (
+        N_("DNS today: {name} has {addresses}, not {address}."),
+        N_("DNS today has other addresses for {target}."),
+    ),
+    "dns-missing": (N_("DNS today knows nothing of {name}."), N_("DNS today knows nothing of {target}.")),
+    "dns-failed": (
+        N_("The DNS could not tell about {name} ({why})."),
+        N_("The DNS could not tell about {target}."),
+    ),
+    "dns-hint": (
+        N_("DNS today: {name} has {addresses}; whether it was that address then, only the reporter can tell."),
+        N_("DNS today has addresses for {target}."),
+    ),
+    "dns-reverse-confirms": (
+        N_("DNS today: {address} is called {name}, and the name leads back."),
+        N_("DNS today: the name of {target} leads back."),
+    ),
+    "dns-reverse-differs": (
+        N_("DNS today: {address} is called {name}, but that name does not lead back."),
+        N_("DNS today: the name of {target} does not lead back."),
+    ),
     "time-backwards": (
         N_("The line of {by} is {seconds} s later than the one above it: a wrong clock, or a line that was invented."),
         N_("The line of {target} is later than the one above it: a wrong clock, or a line that was invented."),

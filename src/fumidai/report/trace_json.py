@@ -32,6 +32,11 @@ RAW_LIMIT = 2000
 Json = dict[str, Any]
 
 
+def same_place(span: Span) -> Span:
+    """The place of what stands in its source as it is."""
+    return span
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message to be shown.
@@ -51,7 +56,7 @@ class Message:
     number: int = 0
     how: str = "message"
     around: Report | None = None
-    place: Callable[[Span], Span] = lambda span: span
+    place: Callable[[Span], Span] = same_place
     logged: Mapping[int, Logged] = field(default_factory=dict)
 
 
