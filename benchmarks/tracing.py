@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.errors import BenchError
 from benchmarks.figures import Part, Spread, Table, Target, spread
 from benchmarks.ground import clean_environment
-from benchmarks.letters import NEW, OLD, Kind, mailbox, messages
+from benchmarks.letters import NEW, OLD, Kind
 from benchmarks.measure import run
 from benchmarks.relay import fumidai
 from tools import environment
@@ -73,8 +73,7 @@ def install_peer(place: Path) -> Path:
 def _rates(kind: Kind, folder: Path, peer: Path, times: int, tell: Tell) -> dict[str, Spread]:
     """Messages for each second of CPU."""
     corpus = folder / f"{kind.head}.json"
-    found = messages(kind, COUNT)
-    corpus.write_text(json.dumps([one.decode("latin-1") for one in found]), encoding="ascii")
+    _output([sys.executable, "-m", "benchmarks.letters", "json", kind.name, str(COUNT), str(corpus), "1"])
     ways = {PARSE: (sys.executable, COUNT), VERDICT: (sys.executable, COUNT), PEER: (str(peer), PEER_COUNT)}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(times):
@@ -98,11 +97,8 @@ def _output(command: list[str]) -> str:
 def _whole(folder: Path, tell: Tell) -> list[tuple[str, ...]]:
     """The command on a mailbox: rows of the table."""
     box = folder / "spam.mbox"
-    found = mailbox(messages(NEW, 2000))
-    copies = BOX // len(found)
-    with box.open("wb") as file:
-        for _ in range(copies):
-            file.write(found)
+    copies = BOX // (2000 * (NEW.head + NEW.body))
+    _output([sys.executable, "-m", "benchmarks.letters", "mbox", NEW.name, "2000", str(box), str(copies)])
     count = copies * 2000
     rows: list[tuple[str, ...]] = []
     for jobs in (1, len(os.sched_getaffinity(0))):
@@ -118,7 +114,7 @@ def _whole(folder: Path, tell: Tell) -> list[tuple[str, ...]]:
                 f"{box.stat().st_size / 1e6:.0f}",
                 f"{sample.seconds:.1f}",
                 f"{count / sample.seconds:,.0f}",
-                f"{count / sample.cpu:,.0f}",
+                f"{count / sample.cpu:,.0f}" if jobs == 1 else "-",
                 f"{sample.peak / 1024:.0f}",
             )
         )
