@@ -11,6 +11,7 @@ import click
 import pytest
 
 from fumidai import errors
+from fumidai.cli.tracing import EX_NOINPUT
 from fumidai.evidence.verdict import EXIT_CODES
 
 PAGES = [Path("docs/options.md"), Path("docs/options.ja.md")]
@@ -19,7 +20,7 @@ PAGES = [Path("docs/options.md"), Path("docs/options.ja.md")]
 def options() -> set[str]:
     """Every long option, and the short ones that have none."""
     found = set()
-    for name in ("test", "show", "sink", "guard"):
+    for name in ("test", "show", "sink", "guard", "trace"):
         command: click.Command = import_module(f"fumidai.cli.{name}").command
         for parameter in command.params:
             if isinstance(parameter, click.Option):
@@ -40,4 +41,4 @@ def test_every_exit_code_is_on_the_page(page: Path) -> None:
     text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
     named = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     ours = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "exit_code")}
-    assert named == ours | set(EXIT_CODES.values())
+    assert named == ours | set(EXIT_CODES.values()) | {EX_NOINPUT}
