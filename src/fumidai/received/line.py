@@ -164,9 +164,7 @@ def _user(from_: str | None, remarks: str | None) -> Client:
 
 def _client(from_: str | None, said: Remarks, family: str) -> Client:
     """The client, of the words after ``from`` and what the comments say."""
-    first = from_ or ""
-    if " " in first:
-        first = first_word(first)
+    first = first_word(from_) if from_ else ""
     helo, rdns = said.helo, said.rdns
     if not said.address and not said.masked:
         address = read_address(first)
@@ -184,6 +182,8 @@ def _client(from_: str | None, said: Remarks, family: str) -> Client:
 
 def first_word(text: str) -> str:
     """The first of some words; one in quotes is one word."""
+    if " " not in text:
+        return text
     if text.startswith('"') and (close := text.find('"', 1)) > 0:
         return text[: close + 1]
     return text.partition(" ")[0]

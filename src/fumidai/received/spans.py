@@ -82,12 +82,16 @@ def _in_from(text: str, place: Place, hop: Hop) -> Iterator[tuple[str, Place]]:
     yield "rdns", as_name(text, *first)
     yield "ident", first
     yield "masked", first
-    if hop.client.ip:
-        where = start
-        for word in text[start:end].split(" ")[:12]:
-            if word and read_address(word) == hop.client.ip:
-                yield "ip", (where, where + len(word))
-            where += len(word) + 1
+    if not hop.client.ip:
+        return
+    # The first word may be a quoted one that the next touches.
+    where = first[1]
+    for word in text[where:end].split(" ")[:12]:
+        if read_address(word) == hop.client.ip:
+            yield "ip", (where, where + len(word))
+        where += len(word) + 1
+    if read_address(text[slice(*first)]) == hop.client.ip:
+        yield "ip", first
 
 
 def _trimmed(text: str, place: Place, letters: str) -> Place:
