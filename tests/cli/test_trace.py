@@ -232,3 +232,32 @@ def test_one_great_message_is_shown_whole(tmp_path: Path) -> None:
     (tmp_path / "masked.eml").write_bytes(PAGE.read_bytes())
     text = run(tmp_path, "--jobs", "2").stdout
     assert text.count(b"passed this message on") == 2
+
+
+@pytest.mark.parametrize("encoding", ["euc_jp", "ascii", "utf-8"])
+def test_where_it_is_read(encoding: str, tmp_path: Path) -> None:
+    """A pipe has no colour, and every encoding gets what it can show, Japanese only where it can be written."""
+
+    def told(*arguments: str | Path) -> bytes:
+        return run(PAGE, *arguments, LANG="ja_JP.eucJP", PYTHONIOENCODING=encoding, TERM="xterm").stdout
+
+    text = told().decode(encoding)
+    assert "\x1b" not in text
+    assert ("踏み台" in text or "中継" in text) == (encoding != "ascii")
+    page = told("--format", "html").decode("ascii")
+    assert page.startswith("<!DOCTYPE html>")
+    assert ('lang="ja"' in page) == (encoding != "ascii")
+    told("-o", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_the_dns_is_asked_only_when_wanted() -> None:
+    """Findings alone: what stands in the lines stays as it was. The name is one of this machine, so nobody is asked."""
+    masked = b"[***.***.***.***]"
+    message = spam().replace(b"dial-7.example.org [203.0.113.7]", masked).replace(b"[192.0.2.25]", masked)
+    message = message.replace(b"relay.a.test", b"x.localhost")
+    plain, asked = (json.loads(run("-", *more, "--format", "json", data=message).stdout)["messages"][0]
+                    for more in ((), ("--dns",)))  # fmt: skip
+    assert "dns-hint" in {one["id"] for one in asked["findings"]}
+    assert not any(one["id"].startswith("dns") for one in plain["findings"])
+    assert {**plain, "findings": []} == {**asked, "findings": []}

@@ -195,7 +195,11 @@ class Page(Output):
     def end(self, troubles: Sequence[Trouble]) -> None:
         told = [f"{one.source}: {one.text or one.why.value}" for one in troubles]
         few = self.few if self.summary.messages <= FEW else []
-        self.stream.write(render_trace_html(few, self.summary, language=language(), troubles=told))
+        text = render_trace_html(few, self.summary, language=language(), troubles=told)
+        # The page says that it is UTF-8, and standard output may be something else: ASCII is both.
+        self.stream.write(
+            text.encode("ascii", "xmlcharrefreplace").decode() if isinstance(self.stream, Screen) else text
+        )
 
 
 @dataclass(slots=True)

@@ -166,7 +166,7 @@ def _list(texts: Sequence[str]) -> Markup:
 
 
 def _key(voice: Voice) -> Markup:
-    return joined(f"{word} {text}. " for word, text in key_text(voice).items())
+    return joined((f"{word} {text}" for word, text in key_text(voice).items()), "; ")
 
 
 def _limits(voice: Voice) -> Markup:

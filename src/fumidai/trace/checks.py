@@ -81,8 +81,8 @@ async def _address(ip: str, resolver: Resolver) -> Finding:
         kind = "dns-failed" if reverse.failed else "dns-missing"
         return Finding(kind, _INFO, ip, params={"name": ip, "why": reverse.text})
     forward = await resolver.addresses(reverse.name)
-    kind = "reverse-confirms" if address in forward.addresses else "reverse-differs"
-    return Finding(f"dns-{kind}", _INFO, ip, params={"name": reverse.name, "address": ip})
+    kind = "dns-reverse-confirms" if address in forward.addresses else "dns-reverse-differs"
+    return Finding(kind, _INFO, ip, params={"name": reverse.name, "address": ip})
 
 
 def _asked(name: str) -> bool:
