@@ -59,7 +59,7 @@ def targets_table(targets: Sequence[Target]) -> Table:
         (
             target.what,
             f"{'>=' if target.at_least else '<='} {target.limit:g} {target.unit}",
-            f"{target.reached:.3g} {target.unit}",
+            f"{target.reached:.3g} {target.unit}" if target.reached < 1000 else f"{target.reached:.0f} {target.unit}",
             "met" if target.met else "MISSED",
             target.peer,
         )
