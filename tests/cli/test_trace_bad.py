@@ -154,3 +154,14 @@ def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.split()[:2]) == (0, [b"RELAY", b"relay.a.test,"])
     assert b"/proc/self/mem can't be read: Input/output error." in done.stderr
     assert run("/proc/self/mem").returncode == 66
+
+
+@pytest.mark.parametrize("name", ["one line of 200 MB", "100,000 Received lines", "nested comments", "NULs", "binary"])
+def test_it_can_be_reported(name: str, tmp_path: Path) -> None:
+    """A page and an abuse report are written in bounded time and memory too."""
+    done = run("-", "-o", tmp_path / "page.html", "-o", tmp_path / "report.arf", data=BAD[name]())
+    assert done.returncode == 0
+    assert (tmp_path / "page.html").read_bytes().endswith(b"</html>\n")
+    assert (tmp_path / "page.html").stat().st_size < 4_000_000
+    if (tmp_path / "report.arf").exists():
+        assert run(tmp_path / "report.arf", "-q").stdout.split()[0] == done.stdout.split()[0]

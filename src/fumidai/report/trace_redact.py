@@ -26,16 +26,17 @@ _FIELDS: Final = frozenset(
         b"x-forwarded-for", b"x-real-to", b"x-receiver",
     )
 )  # fmt: skip
-_ADDRESS: Final = re.compile(
-    rb"(\"[^\"\r\n@]{1,128}\"|[^\s\"<>()\[\],;:@\\=]{1,128})@([A-Za-z0-9_\x80-\xff.-]{1,255}|\[[0-9A-Fa-f:.]{2,60}\])"
-)
+# A local part begins where one can begin and gives nothing back, so a head is read once, whatever stands in it.
+_LOCAL: Final = rb"(\"[^\"\r\n@]{1,128}+\"|(?<![^\s\"<>()\[\],;:@\\=])[^\s\"<>()\[\],;:@\\=]++)"
+_DOMAIN: Final = rb"([A-Za-z0-9_\x80-\xff.-]{1,255}|\[[0-9A-Fa-f:.]{2,60}\])"
+_ADDRESS: Final = re.compile(_LOCAL + b"@" + _DOMAIN)
 _FOR: Final = re.compile(rb"\bfor\s{1,4}<?(" + _ADDRESS.pattern + rb")", re.IGNORECASE)
 _FIELD: Final = re.compile(rb"(?m)^([^\s:]{1,200})[ \t]*:((?:.*)(?:\r?\n[ \t].*)*)")
 # What stands before an at sign, or before what VERP writes for one; that is not taken along, as "rcpt=you@a.com" may
 # be a name with a value.
-_LOCAL_PART: Final = re.compile(
-    rb"(\"[^\"\r\n@]{1,128}\"|[^\s\"<>()\[\],;:@\\=]{1,128})(?=(?:@|=40|=)([A-Za-z0-9_\x80-\xff.-]{1,255}|\[[0-9A-Fa-f:.]{2,60}\]))"
-)
+_LOCAL_PART: Final = re.compile(_LOCAL + rb"(?=(?:@|=40|=)" + _DOMAIN + rb")")
+#: VERP is looked for in so many letters before the at sign.
+_VERP_AT_MOST: Final = 300
 _TOKEN_LETTERS: Final = 12
 
 
@@ -92,7 +93,7 @@ def _each_address(value: bytes) -> Iterator[bytes]:
 def _stand_in(found: re.Match[bytes], tokens: Mapping[bytes, bytes]) -> bytes:
     """A local part, or the token for it or for its end: VERP puts a list's name before it."""
     local, domain = found[1], found[2].rstrip(b".-").lower()
-    begins = [0, *(at.end() for at in re.finditer(rb"[-+/]", local))]
+    begins = [0, *(at.end() for at in re.finditer(rb"[-+/]", local) if at.end() >= len(local) - _VERP_AT_MOST)]
     for begin in begins:
         stand_in = tokens.get(local[begin:].lower() + b"@" + domain)
         if stand_in is not None:
