@@ -71,3 +71,12 @@ def test_whatever_a_message_says(noise: bytes, where: bytes) -> None:
     summary.add(one)
     text = render_summary(summary, width=60) + csv_line(one)
     assert all(letter.isprintable() or letter in "\r\n" for letter in text)
+
+
+@pytest.mark.parametrize("verdict", ["relay", "direct", "undecided", "no-evidence"])
+def test_the_summary_begins_with_the_gravest_word(verdict: str) -> None:
+    summary = Summary()
+    for _ in range(5):
+        summary.add(row(verdict=verdict))
+    summary.add(row(verdict="no-evidence"))
+    assert render_summary(summary).startswith(f"{verdict.upper()}   6 messages")

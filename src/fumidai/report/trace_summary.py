@@ -152,8 +152,9 @@ def counts_text(summary: Summary, voice: Voice) -> str:
 
 def summary_word(summary: Summary) -> str:
     """The verdict word of the whole."""
-    found = summary.verdicts
-    return "RELAY" if found[TraceVerdict.RELAY] else "DIRECT" if found[TraceVerdict.DIRECT] else "UNDECIDED"
+    ranked_words = (TraceVerdict.RELAY, TraceVerdict.DIRECT, TraceVerdict.UNDECIDED)
+    found = next((word for word in ranked_words if summary.verdicts[word]), TraceVerdict.NO_EVIDENCE)
+    return found.value.upper()
 
 
 def _counts(summary: Summary, voice: Voice, width: int) -> Iterator[Line]:
