@@ -132,7 +132,17 @@ def _inner(part: Message) -> Iterator[bytes]:
             decoded = inner.get_payload(decode=True)
             yield decoded if isinstance(decoded, bytes) else b""
         else:
-            yield inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
+            yield _written(inner)
+
+
+def _written(inner: Message) -> bytes:
+    """A message as bytes; of one that the library can read and not write, its head."""
+    try:
+        return inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
+    # What is broken inside is said in many ways: a charset nobody has, letters where octets should be.
+    except (UnicodeError, LookupError, ValueError, TypeError, AttributeError):
+        head = "".join(f"{name}: {value}\n" for name, value in inner.raw_items())
+        return head.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _placed(part: bytes, found: bytes, origin: Origin) -> Letter:
