@@ -147,8 +147,8 @@ async def test_one_that_hangs_is_killed_and_replaced() -> None:
     assert process.stdout is not None
     async with asyncio.timeout(30):
         said = [(await process.stdout.readline()).decode() for _ in range(4)]
+        # One is enough for workers that sleep; a second one could meet a process that is over already.
         process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)  # another one: two of a kind may come as one
         assert await process.wait() == 0
     assert sum("has given no sign of life for 0.5 s and is killed" in line for line in said) >= 1
     assert sum("was ended by signal 9; another one starts" in line for line in said) >= 1

@@ -240,3 +240,11 @@ def test_the_answers_of_sendmail(client: str, sender: str, recipient: str, rule:
     policy = with_access(ORACLE, "local.test")
     answer = decide(policy, ask(f"<{recipient}>", client=ip_address(client), reverse_path=f"<{sender}>".encode()))
     assert (answer.rule, answer.code) == (rule, code)
+
+
+def test_an_ipv4_mapped_literal_is_walked() -> None:
+    """Python writes such an address in two ways, by its version."""
+    table = AccessMap({"to:ipv6:0:0:0:0:0:ffff:c633:6408": RightSide(Kind.REJECT)})
+    hit = table.recipient("x", "[IPv6:::ffff:198.51.100.8]", ours=False)
+    assert hit is not None
+    assert hit.side.kind is Kind.REJECT

@@ -301,7 +301,9 @@ def _net6(key: str) -> str:
 
 
 def _groups(address: IPv6Address) -> list[str]:
-    return [f"{int(group, 16):x}" for group in address.exploded.split(":")]
+    # Not ``exploded``: from Python 3.13 on it writes an IPv4-mapped address with dots.
+    number = int(address)
+    return [f"{number >> shift & 0xFFFF:x}" for shift in range(112, -1, -16)]
 
 
 def _domain_walk(domain: str) -> Sequence[str]:
