@@ -16,7 +16,7 @@ from typing import Final
 
 from fumidai.received.hop import Kind
 from fumidai.received.site import plain_name
-from fumidai.received.trace import Claim, Relay, Source, Trace, TracedHop, Trust
+from fumidai.received.trace import Claim, ClockError, Relay, Source, Trace, TracedHop, Trust
 from fumidai.report.escape import raw
 from fumidai.report.trace_words import ABOUT_CLIENT, TRUST, claim_text
 from fumidai.report.voice import Voice
@@ -90,12 +90,13 @@ def _first(depth: int, step: TracedHop, voice: Voice) -> Stop:
 def _own_claims(step: TracedHop, trace: Trace, index: int, voice: Voice) -> Iterator[str]:
     """Why its line is believed that far; that its clock is wrong is said once."""
     relay = trace.relay
-    error = relay.clock.certain if relay is not None and index == relay.own and relay.clock is not None else 0
+    clock = relay.clock if relay is not None and index == relay.own else None
+    error = clock.certain if clock is not None else 0
     for claim in step.claims:
         if claim.id not in ABOUT_CLIENT and not (error and claim.id == "later-than-above"):
             yield claim_text(claim, voice)
-    if error:
-        yield clock_error_text(error, voice)
+    if clock is not None and error:
+        yield clock_error_text(clock, voice)
 
 
 def _as_seen(above: TracedHop, name: str, voice: Voice) -> Iterator[str]:
@@ -113,11 +114,15 @@ def _client_claims(claims: tuple[Claim, ...], voice: Voice) -> list[str]:
     return [claim_text(claim, voice) for claim in claims if claim.id in ABOUT_CLIENT]
 
 
-def clock_error_text(seconds: int, voice: Voice) -> str:
-    """By how much a clock is wrong."""
-    if seconds > 0:
-        return voice.say(N_("its clock is at least {seconds} s fast"), seconds=seconds)
-    return voice.say(N_("its clock is at least {seconds} s slow"), seconds=-seconds)
+def clock_error_text(clock: ClockError, voice: Voice) -> str:
+    """By how much a clock is wrong: at least, and at most where the Date field caps it."""
+    error = clock.certain
+    if error <= 0:
+        return voice.say(N_("its clock is at least {seconds} s slow"), seconds=-error)
+    if clock.at_most is not None and clock.at_most >= error:
+        text = N_("its clock is at least {seconds} s fast, at most {most} s if Date is right")
+        return voice.say(text, seconds=error, most=f"{clock.at_most:,}")
+    return voice.say(N_("its clock is at least {seconds} s fast"), seconds=error)
 
 
 def believed_text(stop: Stop, voice: Voice, before: Stop | None = None) -> str:
