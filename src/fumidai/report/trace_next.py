@@ -44,9 +44,14 @@ def _of_relay(message: Message, relay: Relay, voice: Voice) -> Iterator[Step]:
     file = file_word(message.file)
     if not relay.ip:
         yield Step(voice.say(N_("Name it:")), f"fumidai trace {file} --relay-address ADDRESS")
-    target = relay.ip or (relay.name if "." in relay.name and is_domain_name(relay.name) else "")
+    target = relay.ip or (relay.name if _is_plain(relay.name) else "")
     if target:
         yield Step(voice.say(N_("Test it:")), f"fumidai test {target}", voice.say(N_("if you answer for it")))
+
+
+def _is_plain(name: str) -> bool:
+    """A host name of ASCII letters: what was read out of a message byte by byte may hold any other character."""
+    return name.isascii() and "." in name and not name.startswith("-") and is_domain_name(name)
 
 
 def _report(message: Message, voice: Voice) -> Step:
