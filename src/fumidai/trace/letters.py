@@ -15,6 +15,7 @@ Limits: MIME is read by Python's ``email`` up to 32 MiB, two messages deep; at m
 from __future__ import annotations
 
 import email
+import email.errors
 import email.policy
 import re
 from collections.abc import Iterator
@@ -140,7 +141,7 @@ def _written(inner: Message) -> bytes:
     try:
         return inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
     # What is broken inside is said in many ways: a charset nobody has, letters where octets should be.
-    except (UnicodeError, LookupError, ValueError, TypeError, AttributeError):
+    except (email.errors.MessageError, UnicodeError, LookupError, ValueError, TypeError, AttributeError):
         head = "".join(f"{name}: {value}\n" for name, value in inner.raw_items())
         return head.encode("utf-8", "surrogateescape") + b"\n"
 
