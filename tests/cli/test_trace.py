@@ -261,3 +261,19 @@ def test_the_dns_is_asked_only_when_wanted() -> None:
     assert "dns-hint" in {one["id"] for one in asked["findings"]}
     assert not any(one["id"].startswith("dns") for one in plain["findings"])
     assert {**plain, "findings": []} == {**asked, "findings": []}
+
+
+def test_an_abuse_report_of_what_mime_can_not_hold(tmp_path: Path) -> None:
+    nested = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (at, at) for at in range(3000))
+    done = run("-", "-o", tmp_path / "report.arf", data=spam().partition(b"\n\n")[0] + b"\n" + nested)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"text/rfc822-headers" in (tmp_path / "report.arf").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["evidence.txt", "evidence.arf"])
+def test_evidence_is_not_written_over(name: str, tmp_path: Path) -> None:
+    evidence = tmp_path / name
+    evidence.write_bytes(spam())
+    done = run(evidence, "-o", evidence)
+    assert (done.returncode, evidence.read_bytes()) == (64, spam())
+    assert b"would be written over" in done.stderr

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fumidai.evidence.finding import Finding, Severity
@@ -250,6 +250,7 @@ HOSTILE = st.text(alphabet=st.sampled_from("a{}%\\\x1b\x9b\x07\x7f\u202e\u2066\u
 
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE, HOSTILE, st.binary(max_size=60))
+@example("", "", "\u2000\u3000\u205f".encode())
 def test_nothing_a_peer_says_reaches_the_terminal_raw(text, other, data):
     """Law 6, through the whole report."""
     hole = row(1, text or "x", Word.DELIVERED, rcpt_to=other)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,20 +71,24 @@ def code_of(result: RunResult, wanted: Wanted) -> int:
     return code
 
 
-def format_of(name: str) -> str:
+def format_of(name: str, endings: Mapping[str, str] = _ENDINGS) -> str:
     """The format that a file's ending names.
+
+    Args:
+        endings: those that are known, with their formats.
 
     Raises:
         UsageError: it names none.
     """
     ending = Path(name).suffix.lower()
-    if ending not in _ENDINGS:
+    if ending not in endings:
         raise UsageError(
             N_("{file}: no format has this ending."),
-            mend=N_("Use one of .txt, .json, .jsonl, .maps."),
+            mend=N_("Use one of {known}."),
             file=name,
+            known=", ".join(endings),
         )
-    return _ENDINGS[ending]
+    return endings[ending]
 
 
 def check_file(name: str) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, TextIO
 
+from fumidai.cli.output import format_of
 from fumidai.cli.screen import Screen, language, output, say
-from fumidai.errors import StorageError, UsageError
+from fumidai.errors import StorageError
 from fumidai.report.escape import Encodable, always, show
 from fumidai.report.trace_html import render_trace_html
 from fumidai.report.trace_json import Message, render_trace_json, render_trace_line
@@ -78,7 +78,7 @@ class ForPeople(Output):
     """The path of each of a few messages; of more a summary.
 
     Attributes:
-        screen: None is a file.
+        stream: the screen, or a file.
     """
 
     stream: Screen | TextIO
@@ -221,15 +221,7 @@ def form_of(name: str) -> str:
     Raises:
         UsageError: it names none.
     """
-    ending = Path(name).suffix.lower()
-    if ending not in _ENDINGS:
-        raise UsageError(
-            N_("{file}: no format has this ending."),
-            mend=N_("Use one of {known}."),
-            file=name,
-            known=", ".join(_ENDINGS),
-        )
-    return _ENDINGS[ending]
+    return format_of(name, _ENDINGS)
 
 
 def make_output(form: str, stream: Screen | TextIO, verbose: int, *, quiet: bool) -> Output:

@@ -77,6 +77,8 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
         )
     question = Question(_ours(given["ours"], load_policy(given["policy"]).policy), _address(given["relay_address"]))
     forms = [given["format_"] or "text", *(form_of(name) for name in given["output"])]
+    for name in given["output"]:
+        _keep_evidence(name, paths)
     with ExitStack() as stack:
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="fumidai-trace-")))
         outputs = _outputs(given, stack)
@@ -86,6 +88,21 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
         for one in outputs:
             one.end(count.troubles)
     return EX_NOINPUT if count.troubles and not count.messages else 0
+
+
+def _keep_evidence(name: str, paths: Sequence[str]) -> None:
+    """A file that is to be read is not written over.
+
+    Raises:
+        UsageError: it would be.
+    """
+    target = Path(name)
+    if target.exists() and any(Path(path).exists() and target.samefile(path) for path in paths):
+        raise UsageError(
+            N_("{file} is what is to be traced: it would be written over."),
+            mend=N_("Give the result another name."),
+            file=name,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from collections.abc import Callable
 Encodable = Callable[[str], bool]
 
 # Categories of characters that have no shape of their own (Unicode Standard, table 4-4).
-_SHAPELESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SHAPELESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 # Default_Ignorable_Code_Point (UAX #44) outside these categories: they have a letter's class and show nothing.
 _INVISIBLE = re.compile(
@@ -95,7 +95,8 @@ def _shown(character: str, encodable: Encodable, first: bool) -> str:
         return f"\\x{code - 0xDC00:02x}"
     # A combining mark with nothing before it would join whatever we printed last.
     joins = first and unicodedata.combining(character) != 0
-    shapeless = unicodedata.category(character) in _SHAPELESS or _INVISIBLE.match(character)
+    # Blanks of other widths look like the one blank that everybody knows.
+    shapeless = character != " " and (unicodedata.category(character) in _SHAPELESS or _INVISIBLE.match(character))
     if joins or shapeless or not encodable(character):
         return escaped(character)
     return character

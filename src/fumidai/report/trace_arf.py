@@ -13,8 +13,10 @@ the sender to find out. The body of the message is not redacted; its line ends b
 from __future__ import annotations
 
 import email.encoders
+import email.errors
 import email.policy
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from email.message import Message as Mail
 from email.mime.base import MIMEBase
@@ -128,9 +130,11 @@ def _redacted_sender(message: Message, border: Hop, hidden: set[bytes], key: byt
 
 def _attached(shown: bytes) -> Mail:
     """The message as a part; the head alone where the library can't hold the message as it is."""
-    part = MIMEMessage(email.message_from_bytes(shown, policy=_AS_IT_IS), policy=_AS_IT_IS)
-    if part.as_bytes(policy=_AS_IT_IS).partition(b"\n\n")[2].startswith(shown.partition(b"\n")[0].rstrip(b"\r")):
-        return part
+    # Thousands of parts inside each other, a charset nobody has: the library says so in many ways.
+    with suppress(email.errors.MessageError, UnicodeError, LookupError, ValueError, TypeError, RecursionError):
+        part = MIMEMessage(email.message_from_bytes(shown, policy=_AS_IT_IS), policy=_AS_IT_IS)
+        if part.as_bytes(policy=_AS_IT_IS).partition(b"\n\n")[2].startswith(shown.partition(b"\n")[0].rstrip(b"\r")):
+            return part
     head = MIMEBase("text", "rfc822-headers", policy=_AS_IT_IS)
     head.set_payload(shown[: shown.find(b"\n\n") + 1 or len(shown)])
     email.encoders.encode_base64(head)

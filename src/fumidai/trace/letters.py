@@ -9,11 +9,13 @@
 A head whose Received lines lost their wraps reads badly, and has lines that are no field; where ``unpaste`` then finds
 more lines with a date, it is that.
 
-Limits: MIME is read by Python's ``email`` up to 32 MiB, two messages deep; at most 100 of one report.
+Limits: MIME is read by Python's ``email`` up to 32 MiB; at most 100 originals of one report. What it can't read (parts
+nested by the thousand) has no attached original here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.errors
 import email.policy
@@ -35,6 +37,17 @@ WHOLE_AT_MOST: Final = 32 * 1024 * 1024
 _ATTACHED_AT_MOST: Final = 100
 #: In the fields of ARF and X-ARF, as anybody spells them.
 _MAY_BE_REPORT: Final = (b"eedback-", b"EEDBACK-", b"ARF:", b"arf:", b"Arf:")
+#: How MIME's library says that something is broken: charsets nobody has, letters where octets should be, thousands of
+#: parts inside each other.
+_BROKEN: Final = (
+    email.errors.MessageError,
+    UnicodeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 #: A line of a head that neither goes on nor begins with a name and a colon (RFC 5322 §2.2), nor is an mbox's.
 _STRAY: Final = re.compile(rb"(?m)^(?![ \t\r\n]|[!-9;-~]++[ \t]*+:|>?From )")
 
@@ -93,10 +106,14 @@ def _is_report(message: Message) -> bool:
 
 
 def _attached(found: bytes, origin: Origin, *, of_report: bool) -> tuple[Letter, ...]:
-    message = email.message_from_bytes(found[:WHOLE_AT_MOST], policy=email.policy.compat32)
-    if of_report and not _is_report(message):
+    """The originals in a message; none where it can't be read as MIME."""
+    try:
+        message = email.message_from_bytes(found[:WHOLE_AT_MOST], policy=email.policy.compat32)
+        if of_report and not _is_report(message):
+            return ()
+        inside = [part for part, _ in zip(_originals(message), range(_ATTACHED_AT_MOST), strict=False)]
+    except _BROKEN:
         return ()
-    inside = [part for part, _ in zip(_originals(message), range(_ATTACHED_AT_MOST), strict=False)]
     many = len(inside) > 1
     return tuple(
         _placed(part, found, Origin(origin.source, number if many else origin.number, origin.offset, How.ATTACHED))
@@ -140,8 +157,7 @@ def _written(inner: Message) -> bytes:
     """A message as bytes; of one that the library can read and not write, its head."""
     try:
         return inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
-    # What is broken inside is said in many ways: a charset nobody has, letters where octets should be.
-    except (email.errors.MessageError, UnicodeError, LookupError, ValueError, TypeError, AttributeError):
+    except _BROKEN:
         head = "".join(f"{name}: {value}\n" for name, value in inner.raw_items())
         return head.encode("utf-8", "surrogateescape") + b"\n"
 
@@ -160,7 +176,8 @@ def _placed(part: bytes, found: bytes, origin: Origin) -> Letter:
 def _pasted(found: bytes, origin: Origin) -> tuple[Letter, ...]:
     heads = unpaste(found)
     if not any(heads) and b"base64" in found[:HEAD_AT_MOST].lower():
-        heads = tuple(head for text in _decoded(found) for head in unpaste(text))
+        with contextlib.suppress(*_BROKEN):
+            heads = tuple(head for text in _decoded(found) for head in unpaste(text))
     many = len(heads) > 1
     return tuple(
         Letter(
