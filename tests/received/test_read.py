@@ -137,13 +137,22 @@ def test_usual_lines_are_cut_as_any_others(name: str) -> None:
 WORDS = st.sampled_from(
     ["from", "by", "with", "id", "for", "via", "FROM", "tls", "a", "[1]", "(a)", "(b (c))", "a.b", ";"]
 )
-TAIL = "; Tue, 24 Nov 2026 03:12:09 +0900 (JST)"
+TAILS = st.sampled_from(
+    [
+        "; Tue, 24 Nov 2026 03:12:09 +0900 (JST)",
+        "; Tue, 6 Jul 93 18:22:05 +0900",
+        ";24 Nov 26 03:12:09 GMT",
+        "; 6 Jul 93",
+    ]
+)
 
 
-@given(st.lists(WORDS, max_size=14).map(" ".join))
-def test_any_order_is_cut_alike(text: str) -> None:
-    same_cuts(f"{text}{TAIL}")
-    same_cuts(f"from a (b [192.0.2.1]) by c {text}{TAIL}")
+@given(st.lists(WORDS, max_size=14).map(" ".join), TAILS)
+def test_any_order_is_cut_alike(text: str, tail: str) -> None:
+    same_cuts(f"{text}{tail}")
+    same_cuts(f"from a (b [192.0.2.1]) by c {text}{tail}")
+    same_cuts(f"(qmail 1 invoked {text}){tail}")
+    same_cuts(f"from mail pickup service {text}{tail}")
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))

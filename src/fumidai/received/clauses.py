@@ -33,12 +33,12 @@ _PHRASE: Final = rf"{_NO_KEY}{_W}(?:\s++{_NO_KEY}{_W})*+"
 _DAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTH: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _USUAL: Final = re.compile(
-    rf"(?:from\s++({_W}(?:\s++\[[^\s\[\]();\"\\]++\])?+))?+\s*+({_REMARKS})?+\s*+"
-    rf"by\s++({_W})\s*+({_REMARKS})?+"
-    rf"(?:\s*+with\s++({_PHRASE})\s*+({_REMARKS}(?:\s*+tls\s++{_W}\s*+{_REMARKS})?+)?+(?:\s*+tls\s++{_W})?+)?+"
+    rf"(?:from\s++(mail\x20pickup\x20service|{_W}(?:\s++\[[^\s\[\]();\"\\]++\])?+))?+\s*+({_REMARKS})?+\s*+"
+    rf"(?:by\s++({_W})\s*+({_REMARKS})?+"
+    rf"(?:\s*+(?:with|via)\s++({_PHRASE})\s*+({_REMARKS}(?:\s*+tls\s++{_W}\s*+{_REMARKS})?+)?+(?:\s*+tls\s++{_W})?+)?+"
     rf"(?:\s*+id\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+(?(5)(?:\s*+via\s++{_PHRASE})?+))?+"
-    rf"(?:\s*+for\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+)?+"
-    rf"\s*+;\s*+((?:{_DAY},?+\s++)?+(\d{{1,2}})\s++({_MONTH})\s++(\d{{4}})\s++(\d\d:\d\d:\d\d)\s++"
+    rf"(?:\s*+for\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+)?+)?+"
+    rf"\s*+;\s*+((?:{_DAY},?+\s++)?+(\d{{1,2}})\s++({_MONTH})\s++(\d{{4}}|\d\d)\s++(\d\d:\d\d:\d\d)\s++"
     rf"([+-]\d{{4}}|{_NO_KEY}[A-Z]{{2,5}}))(?:\s++({_REMARKS}))?+\Z((?!))?+",
     re.ASCII,
 )

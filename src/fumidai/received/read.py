@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fumidai.received.address import read_address
-from fumidai.received.headers import OUTER, Field, Headers, blanked, chosen_fields
+from fumidai.received.headers import OF_REPORTS, OUTER, Field, Headers, blanked, chosen_fields
 from fumidai.received.hop import Hop, Span
 from fumidai.received.line import read_line
 from fumidai.received.spans import spans
@@ -32,11 +32,13 @@ class Head(NamedTuple):
         hops: the newest (topmost) first.
         headers: the fields that clues rest on.
         left_out: Received lines beyond ``HOPS_AT_MOST``.
+        reports: the head may be that of an abuse report (RFC 5965, X-ARF).
     """
 
     hops: tuple[Hop, ...]
     headers: Headers
     left_out: int
+    reports: bool
 
 
 def read_head(message: bytes) -> Head:
@@ -44,16 +46,18 @@ def read_head(message: bytes) -> Head:
     hops: list[Hop] = []
     headers: dict[str, Field] = {}
     left_out = 0
+    reports = False
     for name, value, start in chosen_fields(message):
-        span = Span(start, start + len(value))
-        if name != "received":
-            if name not in headers:
-                headers[name] = Field(blanked(value), span)
-        elif len(hops) < HOPS_AT_MOST:
-            hops.append(read_line(blanked(value[:LINE_AT_MOST]), value, span))
-        else:
-            left_out += 1
-    return Head(tuple(hops), headers, left_out)
+        if name == "received":
+            if len(hops) < HOPS_AT_MOST:
+                hops.append(read_line(blanked(value[:LINE_AT_MOST]), value, Span(start, start + len(value))))
+            else:
+                left_out += 1
+        elif name in OF_REPORTS:
+            reports = reports or name != "content-type" or b"report" in value.lower()
+        elif name not in headers:
+            headers[name] = Field(value, start)
+    return Head(tuple(hops), headers, left_out, reports)
 
 
 def read_received(message: bytes) -> tuple[Hop, ...]:

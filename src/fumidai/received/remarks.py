@@ -22,6 +22,8 @@ from fumidai.received.tokens import places
 Place = tuple[int, int]
 NONE: Final[Place] = (0, 0)
 _KEEP_AT_MOST: Final = 300
+# Parts that come with the address, or not at all.
+_OF_ADDRESS: Final = frozenset({"ip", "masked", "rdns"})
 _ADDRESS_AT_MOST: Final = 90
 _UNKNOWN: Final = frozenset({"unknown", "softdnserr", "unverified", "nobody", "unresolved"})
 
@@ -118,23 +120,24 @@ def _merge(one: Remarks, other: Remarks, shift: int) -> Remarks:
     """Both: of two addresses the bracketed one, of other parts the first."""
     if other is NOTHING:
         return one
-    moved = {name: (start + shift, end + shift) for name, (start, end) in other.places.items()}
-    has, had = other.address or other.masked, one.address or one.masked
-    newer = bool(has) and (not had or other.bracketed > one.bracketed)
-    fresh = {name for name in ("ident", "auth", "envelope_from") if not getattr(one, name)}
-    fresh |= {"ip", "masked", "rdns"} if newer else set()
-    fresh |= {"helo"} if one.helo is None else set()
-    where = {name: place for name, place in one.places.items() if name not in fresh}
-    where |= {name: place for name, place in moved.items() if name in fresh}
-    values = {name: getattr(other if newer else one, name) for name in ("address", "bracketed", "masked", "rdns", "at")}
-    return one._replace(
-        **values,
-        helo=other.helo if one.helo is None else one.helo,
-        ident=one.ident or other.ident,
-        auth=one.auth or other.auth,
-        envelope_from=one.envelope_from or other.envelope_from,
-        software=one.software if one.software.family else other.software,
-        places=where,
+    newer = bool(other.address or other.masked) and (not (one.address or one.masked) or other.bracketed > one.bracketed)
+    where = {name: place for name, place in one.places.items() if not newer or name not in _OF_ADDRESS}
+    for name, (start, end) in other.places.items():
+        if newer if name in _OF_ADDRESS else name not in where:
+            where[name] = (start + shift, end + shift)
+    peer = other if newer else one
+    return Remarks(
+        peer.address,
+        peer.bracketed,
+        peer.masked,
+        other.helo if one.helo is None else one.helo,
+        peer.rdns,
+        one.ident or other.ident,
+        one.auth or other.auth,
+        one.envelope_from or other.envelope_from,
+        peer.at,
+        one.software if one.software.family else other.software,
+        where,
     )
 
 

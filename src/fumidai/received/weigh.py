@@ -20,7 +20,6 @@ like a relay. A trace is a reason to test a host, not to list it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from fumidai.evidence.finding import Finding, Severity
@@ -291,7 +290,6 @@ _HELO_BARE_ADDRESS: Final = (Claim("helo-bare-address"),)
 _DYNAMIC_NAME: Final = (Claim("dynamic-name"),)
 
 
-@lru_cache(maxsize=8192)
 def _odd_client(client: Client) -> tuple[Claim, ...]:
     """What is odd about a client."""
     odd = _HELO_BARE_ADDRESS if clues.helo_is_bare_address(client) else ()

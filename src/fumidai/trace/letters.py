@@ -35,8 +35,6 @@ from fumidai.trace.letter import How, Letter, Origin
 #: Octets of a message that may be read for what is attached to it.
 WHOLE_AT_MOST: Final = 32 * 1024 * 1024
 _ATTACHED_AT_MOST: Final = 100
-#: In the fields of ARF and X-ARF, as anybody spells them.
-_MAY_BE_REPORT: Final = (b"eedback-", b"EEDBACK-", b"ARF:", b"arf:", b"Arf:")
 #: How MIME's library says that something is broken: charsets nobody has, letters where octets should be, thousands of
 #: parts inside each other.
 _BROKEN: Final = (
@@ -61,7 +59,7 @@ def letters(found: bytes, source: str, offset: int = 0) -> tuple[Letter, ...]:
     """
     origin = Origin(source, 0, offset)
     itself = Letter(origin, found, read_head(found))
-    if _may_carry_report(found) and (attached := _attached(found, origin, of_report=True)):
+    if itself.head.reports and (attached := _attached(found, origin, of_report=True)):
         return attached
     hops = itself.head.hops
     dated = _dated(itself)
@@ -84,12 +82,6 @@ def _is_damaged(letter: Letter) -> bool:
 def _dated(letter: Letter) -> int:
     """How many Received lines read well: they have a date, or are notes that need none."""
     return sum(hop.date is not None or hop.kind in (Kind.NOTE, Kind.FETCH) for hop in letter.head.hops)
-
-
-def _may_carry_report(found: bytes) -> bool:
-    """A quick look at the head, so that MIME is read only where it has to be."""
-    head = found[: _head_end(found)]
-    return any(mark in head for mark in _MAY_BE_REPORT)
 
 
 def _head_end(found: bytes) -> int:
