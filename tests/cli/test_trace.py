@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bz2
+import email
 import gzip
 import json
 import lzma
@@ -153,6 +154,7 @@ def test_quiet_is_one_line() -> None:
         (("-", "--ours", "a b"), 64, b"neither a network nor a host name"),
         (("-", "--relay-address", "ns.a.co.jp"), 64, b"no address"),
         (("-", "--jobs", "0"), 64, b"--jobs"),
+        (("-", "--report-from", "me"), 64, b"no mail address"),
         (("-", "--policy", "no-such-policy"), 64, b"no-such-policy"),
     ],
 )
@@ -266,8 +268,50 @@ def test_the_dns_is_asked_only_when_wanted() -> None:
 def test_an_abuse_report_of_what_mime_can_not_hold(tmp_path: Path) -> None:
     nested = b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (at, at) for at in range(3000))
     done = run("-", "-o", tmp_path / "report.arf", data=spam().partition(b"\n\n")[0] + b"\n" + nested)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
     assert b"text/rfc822-headers" in (tmp_path / "report.arf").read_bytes()
+
+
+REPORTED: dict[str, tuple[tuple[str, ...], str, dict[str, str], tuple[str | None, str | None]]] = {
+    "nobody is named": ((), "", {}, (None, None)),
+    "by options": (
+        ("--report-from", "me@a.com", "--report-to", "<abuse@b.test>"),
+        "",
+        {},
+        ("me@a.com", "abuse@b.test"),
+    ),
+    "by the environment": ((), "", {"FUMIDAI_REPORT_TO": "abuse@b.test"}, (None, "abuse@b.test")),
+    "the postmaster": ((), 'postmaster = "post@example.net"', {}, ("post@example.net", None)),
+    "a postmaster without domain": ((), 'postmaster = "postmaster"', {}, (None, None)),
+    "by the file": (
+        (),
+        'postmaster = "post@example.net"\n'
+        '[trace]\nreport-from = "desk@example.net"\nreport-to = "abuse@b.test"\njobs = 2',
+        {},
+        ("desk@example.net", "abuse@b.test"),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REPORTED)
+def test_who_reports_to_whom(how: str, tmp_path: Path) -> None:
+    """Nobody is made up; what is missing is said."""
+    options, policy, environment, wanted = REPORTED[how]
+    (tmp_path / "fumidai.toml").write_text(f'[policy]\nreceive_for = ["example.net"]\n{policy}\n')
+    name = tmp_path / "report.arf"
+    arguments: tuple[str | Path, ...] = ("-", "-o", name, "--policy", tmp_path / "fumidai.toml", *options)
+    done = run(*arguments, data=spam(), **environment)
+    mail = email.message_from_bytes(name.read_bytes())
+    assert (done.returncode, mail["From"], mail["To"]) == (0, *wanted)
+    assert (b"has no From" in done.stderr, b"To: give" in done.stderr) == (wanted[0] is None, wanted[1] is None)
+
+
+@pytest.mark.parametrize(
+    "address", ["abuse", "a b@c.test", "a@b.test, c@d.test", "@x:a@b.test", "踏@b.test", "a@b\r\nBcc: c"]
+)
+def test_an_address_that_is_none(address: str) -> None:
+    done = run("-", "--report-to", address, data=spam())
+    assert (done.returncode, b"is no mail address" in done.stderr) == (64, True)
 
 
 @pytest.mark.parametrize("name", ["evidence.txt", "evidence.arf"])

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 import time
 from datetime import UTC, datetime
+from email.header import Header
+from email.policy import SMTP
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given, settings
@@ -23,13 +27,14 @@ from tests.trace.mail import spam
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 KEY = b"a key for tests"
+LF = re.compile(rb"(?<!\r)\n")
 
 
-def arf(original: bytes, told: str = "") -> bytes:
+def arf(original: bytes, told: str = "", sender: str = "", to: str = "") -> bytes:
     """The report of a message."""
     head = read_head(original)
     trace = weigh(head.hops, head.headers, relay_address=told)
-    return render_arf(Message(trace, "f", head.headers), original, now=NOW, key=KEY)
+    return render_arf(Message(trace, "f", head.headers), original, now=NOW, key=KEY, sender=sender, to=to)
 
 
 def parts(report: bytes) -> list[email.message.Message]:
@@ -57,6 +62,63 @@ def test_it_is_a_feedback_report() -> None:
         "Original-Mail-From": "a@b.example",
     }
     assert str(text.get_payload()).startswith("relay.a.test, Sendmail 8.9.3, passed this message on.")
+
+
+def test_who_writes_to_whom() -> None:
+    """A report that can be mailed has what RFC 5322 wants; who and to whom is told, never made up."""
+    mail = email.message_from_bytes(arf(spam(), sender="post@a.example", to="abuse@a.test"), policy=SMTP)
+    assert (mail["From"], mail["To"], mail["Date"]) == ("post@a.example", "abuse@a.test", format_datetime(NOW))
+    assert mail["Message-ID"].endswith("@a.example>")
+    assert not mail.defects
+    nobody = email.message_from_bytes(arf(spam()))
+    assert not {"From", "To", "Cc", "Sender", "Message-ID"} & set(nobody.keys())
+    assert arf(spam(), sender="post@a.example") != arf(spam(2), sender="post@a.example")
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        (b"Subject: Make money\n", "FW: Make money"),
+        (b"Subject: Make\n\tmoney " + b"fast " * 30 + b"\n", "FW: Make money " + ("fast " * 30).strip()),
+        (b"subject: " + "踏み台にしました".encode() + b"\n", "FW: 踏み台にしました"),
+        (b"Subject: " + Header("踏み台", "iso-2022-jp").encode().encode() + b"\n", "FW: 踏み台"),
+        (b"Subject: you@example.net\n", "FW: " + token(b"you@example.net", KEY).decode() + "@example.net"),
+        (b"Subject: a\0\x1b[2J\xff\n", "FW: a\\x00\\x1b[2J\\xff"),
+        (b"Subject: " + b"x" * 250 + b"\n", "FW: " + "x" * 250),
+        (b"Subject: \n", "FW: spam from relay.a.test [192.0.2.25]"),
+        (b"", "FW: spam from relay.a.test [192.0.2.25]"),
+    ],
+)
+def test_its_subject_is_the_messages(subject: bytes, said: str) -> None:
+    report = arf(spam().replace(b"Subject: number 1\n", subject))
+    assert email.message_from_bytes(report, policy=SMTP)["Subject"] == said
+
+
+BODIES = {
+    "plain": (b"text\n", "7bit"),
+    "no line end": (b"text", "7bit"),
+    "UTF-8": ("踏み台\n".encode(), "8bit"),
+    "Shift_JIS": ("踏み台\n".encode("shift-jis"), "8bit"),
+    "a bare CR": (b"a\rb\r\r\nc\n", "binary"),
+    "NUL": (b"\0\n", "binary"),
+    "a long line": (b"x" * 999 + b"\n", "binary"),
+    "a dot": (b".\n..\n", "7bit"),
+    "a part that never ends": (b'--x\nContent-Type: multipart/mixed; boundary="y"\n\n--y\n', "7bit"),
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("name", BODIES)
+def test_the_message_is_as_it_was(name: str, end: bytes) -> None:
+    """Octet for octet but for line ends, which mail writes as CR LF, and for its recipients."""
+    body, label = BODIES[name]
+    original = b'Content-Type: multipart/mixed; boundary="x"\n' + spam() + body
+    wanted = LF.sub(b"\r\n", original).replace(b"you@example.net", token(b"you@example.net", KEY) + b"@example.net")
+    report = arf(b"From a@b.example Mon Mar  2 10:00:00 2026\n" + LF.sub(end, original))
+    assert report.count(wanted + b"\r\n--fumidai-") == 1
+    assert f"\r\nContent-Transfer-Encoding: {label}\r\n\r\n".encode() + wanted in report
+    assert report.partition(b"\r\n\r\n")[0].endswith(f"Content-Transfer-Encoding: {label}".encode())
+    assert b"\n" not in report.replace(b"\r\n", b"")
 
 
 def test_what_is_traced_in_it_is_the_same() -> None:
@@ -115,7 +177,7 @@ def test_a_great_head_is_read_once(junk: bytes) -> None:
 def test_the_address_as_the_user_knows_it() -> None:
     masked = spam().replace(b"[192.0.2.25]", b"[***.***.***.***]")
     assert b"Source-IP" not in arf(masked)
-    assert b"Source-IP: 192.0.2.9\n" in arf(masked, "192.0.2.9")
+    assert b"Source-IP: 192.0.2.9\r\n" in arf(masked, "192.0.2.9")
 
 
 @pytest.mark.parametrize("body", [b"\0\xff\r\r\n", b"--x\n--x--\n" * 9, b"a\r\nb\r\n", b"From here\n", b"\xe8\xb8\x8f"])
@@ -130,7 +192,8 @@ def test_whatever_the_message_it_can_be_read_again(junk: bytes) -> None:
     """A hostile message can neither break the report nor slip parts or fields into it."""
     report = arf(junk.replace(b"\n\n", b"\n") + b"\n" + spam() if b":" in junk else spam() + junk)
     assert len(parts(report)) == 3
-    assert email.message_from_bytes(report).keys() == ["MIME-Version", "Content-Type", "Date", "Subject"]
+    fields = ["Date", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"]
+    assert email.message_from_bytes(report).keys() == fields
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=60))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fumidai.received.read import read_head
 from fumidai.received.weigh import weigh
-from fumidai.report.trace_json import Message
+from fumidai.report.trace_json import Message, message_json
 from fumidai.report.trace_path import delay_text
 from fumidai.report.trace_text import render_trace_text
 from fumidai.report.voice import Voice
@@ -136,3 +136,41 @@ def test_nothing_of_a_message_is_pasted_into_a_command(name: str) -> None:
 def test_an_unknown_form_is_said() -> None:
     data = spam().replace(b"From: lucky", b"Received: what is this\nFrom: lucky")
     assert "1 Received line has a form that we don't know" in render_trace_text(message_of(data))
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"8.8.8/3.7W", "Sendmail 8.8.8/3.7W"),
+        (b"8.8.8/8.8.8", "Sendmail 8.8.8 "),
+        (b"8.12.3/8.12.3/Debian-6.6", "Sendmail 8.12.3/Debian-6.6"),
+        (b"8.9.3/3.7W\x9b", "Sendmail 8.9.3/3.7W\\x9b"),
+    ],
+)
+def test_the_configuration_stands_beside_the_version(line: bytes, shown: str) -> None:
+    """The relay of 2000 was mended with CF: what generated its rules is worth a word."""
+    message = message_of(spam().replace(b"8.9.3/8.9.3", line))
+    assert f"{shown} " in f"{render_trace_text(message)} "
+    assert message_json(message)["hops"][1]["config"] in line.decode("latin-1").partition("/")[2].replace(
+        "\x9b", "\\x9b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "hint"),
+    [
+        (b"relay.a.test (relay.a.test [192.0.2.25])", "for abuse@a.test? (RFC 2142)"),
+        (b"relay.a.test ([192.0.2.25])", ""),
+        (b"relay.a.test (relay.a.test [192.0.2.25] (may be forged))", ""),
+        (b"relay.a.test (192-0-2-25 [192.0.2.25])", ""),
+    ],
+)
+def test_whom_to_tell_is_a_hint(client: bytes, hint: str) -> None:
+    """Only of a name that was looked up: whom a stranger calls himself after has nothing to do with it."""
+    data = spam().replace(b"relay.a.test (relay.a.test [192.0.2.25])", client)
+    if b"forged" in client:
+        data = data.replace(b"(Postfix)", b"(8.12.3/8.12.3)")
+    text = " ".join(render_trace_text(message_of(data)).split())
+    assert "-o report.arf" in text
+    assert hint in text
+    assert ("abuse@" in text) == bool(hint)

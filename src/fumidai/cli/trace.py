@@ -52,6 +52,12 @@ _HELP = N_(
     multiple=True,
     metavar="FILE",
 )
+@option(
+    "--report-from",
+    text=N_("Who sends the abuse report: its From (default: the policy's postmaster)."),
+    metavar="ADDRESS",
+)
+@option("--report-to", text=N_("To whom the abuse report goes: its To; never guessed."), metavar="ADDRESS")
 @option("-v", "--verbose", text=N_("Show the Received lines as they stand."), count=True)
 @option("-q", "--quiet", text=N_("Print the verdict line alone."), is_flag=True)
 @option("--debug", text=N_("Show tracebacks."), is_flag=True)
@@ -59,4 +65,4 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     """From the spam to the stepping stone."""
     from fumidai.cli.tracing import trace_paths
 
-    return trace_paths(paths, given)
+    return trace_paths(paths, given, click.get_current_context().command.params)

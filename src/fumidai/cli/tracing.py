@@ -21,8 +21,11 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, Final
 
+import click
+
 from fumidai.cli.declared import load_policy
 from fumidai.cli.screen import complaints
+from fumidai.cli.settings import with_settings
 from fumidai.cli.trace_dns import Looked
 from fumidai.cli.trace_outputs import (
     FEW,
@@ -37,7 +40,7 @@ from fumidai.cli.trace_outputs import (
     screen_output,
 )
 from fumidai.cli.trace_progress import TraceProgress, total_size
-from fumidai.cli.trace_reports import AbuseReports
+from fumidai.cli.trace_reports import AbuseReports, correspondents
 from fumidai.errors import UsageError
 from fumidai.policy.model import Policy
 from fumidai.received.weigh import Ours
@@ -51,6 +54,7 @@ from fumidai.trace.table import ParquetTable
 from fumidai.trace.work import Question, Traced
 
 EX_NOINPUT: Final = 66
+_JOBS_AT_MOST: Final = 256
 #: Formats that need messages whole: then they are traced in this process.
 _WHOLE: Final = frozenset({"json", "arf"})
 #: How many messages of this process were carried whole to the one that prints.
@@ -63,11 +67,12 @@ _WHY: Final[Mapping[Why, str]] = {
 }
 
 
-def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
+def trace_paths(paths: Sequence[str], options: Mapping[str, Any], parameters: Sequence[click.Parameter]) -> int:
     """Trace and print.
 
     Raises:
         UsageError: no path was named, or an option can't be meant.
+        PolicyError: the policy file is wrong.
         StorageError: a file can't be written.
     """
     if not paths:
@@ -75,14 +80,17 @@ def trace_paths(paths: Sequence[str], given: Mapping[str, Any]) -> int:
             N_("It is not said what to trace."),
             mend=N_("Name a file, a mailbox or a folder; - reads standard input."),
         )
-    question = Question(_ours(given["ours"], load_policy(given["policy"]).policy), _address(given["relay_address"]))
+    declared = load_policy(options["policy"])
+    policy = declared.policy
+    given = with_settings(options, policy.sections.get("trace", {}), "trace", parameters, declared.source)
+    question = Question(_ours(given["ours"], policy), _address(given["relay_address"]))
     forms = [given["format_"] or "text", *(form_of(name) for name in given["output"])]
     for name in given["output"]:
         _keep_evidence(name, paths)
     with ExitStack() as stack:
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="fumidai-trace-")))
-        outputs = _outputs(given, stack)
-        job = _Job(paths, question, spool, 1 if given["dns"] else given["jobs"], forms)
+        outputs = _outputs(given, policy, stack)
+        job = _Job(paths, question, spool, 1 if given["dns"] else _jobs(given["jobs"]), forms)
         outputs = [Looked(outputs, stack.enter_context(asyncio.Runner()))] if given["dns"] else outputs
         count = _joined(job, given["logs"], outputs) if given["logs"] else _streamed(job, outputs)
         for one in outputs:
@@ -133,15 +141,16 @@ class _Count:
         complaints().write(said_trouble(_WHY[trouble.why], trouble))
 
 
-def _outputs(given: Mapping[str, Any], stack: ExitStack) -> list[Output]:
-    verbose, quiet = given["verbose"], given["quiet"]
+def _outputs(given: Mapping[str, Any], policy: Policy, stack: ExitStack) -> list[Output]:
+    verbose, quiet = given["verbose"] or 0, bool(given["quiet"])
+    sender, to = correspondents(given["report_from"] or "", given["report_to"] or "", policy)
     outputs = [screen_output(given["format_"] or "text", verbose, quiet=quiet)]
     for name in given["output"]:
         form = form_of(name)
         if form == "parquet":
             outputs.append(Table(stack.enter_context(ParquetTable(Path(name)))))
         elif form == "arf":
-            outputs.append(AbuseReports(Path(name)))
+            outputs.append(AbuseReports(Path(name), sender, to))
         else:
             outputs.append(make_output(form, stack.enter_context(open_file(name)), verbose, quiet=False))
     return outputs
@@ -236,3 +245,13 @@ def _address(text: str | None) -> str:
         return str(ip_address(text.strip("[]"))) if text else ""
     except ValueError:
         raise UsageError(N_("--relay-address {value} is no address."), value=text) from None
+
+
+def _jobs(value: object) -> int | None:
+    """The policy file gives it as text."""
+    text = str(value or 0)
+    if text == "0":
+        return None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _JOBS_AT_MOST:
+        raise UsageError(N_("--jobs {value} is no number from 1 to {most}."), value=text, most=_JOBS_AT_MOST)
+    return int(text)

@@ -23,6 +23,7 @@ SECTIONS: Final = (
     "serve",
     "test",
     "sink",
+    "trace",
     "lookup",
     "trace",
     "audit",

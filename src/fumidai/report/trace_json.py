@@ -168,6 +168,7 @@ def _hop(step: TracedHop, place: Callable[[Span], Span], logged: Logged | None) 
         "family": hop.family,
         "software": _shown(hop.software),
         "version": _shown(hop.version),
+        "config": _shown(hop.config),
         "trust": step.trust.value,
         "noise": step.noise,
         "claims": [_claim(claim) for claim in step.claims],

@@ -4,7 +4,11 @@
 Only commands that there are, and only such as can be pasted: a name out of a message stands in one if it is a plain
 host name, and a file if its name is plainly printable.
 
-Limits: a relay is to be tested by whoever answers for it; we say so and can't see who reads.
+Whom to tell is a hint, never an address that anything is sent to: abuse@ of the host's site (RFC 2142 §4), and only if
+the host's name was looked up and leads back, for a stranger may call himself as he likes.
+
+Limits: a relay is to be tested by whoever answers for it; we say so and can't see who reads. A site is a guess
+(`received.site`), and who has the address may be somebody else than who has the name.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fumidai.received.site import confirmed_name, site
 from fumidai.received.trace import Relay, TraceVerdict
 from fumidai.report.escape import show
 from fumidai.report.trace_json import Message
@@ -55,8 +60,18 @@ def _is_plain(name: str) -> bool:
 
 
 def _report(message: Message, voice: Voice) -> Step:
-    text = voice.say(N_("an abuse report"))
+    site = _site_to_tell(message)
+    hint = N_("for abuse@{site}? (RFC 2142)")
+    text = voice.say(hint, site=site) if site else voice.say(N_("an abuse report"))
     return Step(voice.say(N_("Report:")), f"fumidai trace {file_word(message.file)} -o report.arf", text)
+
+
+def _site_to_tell(message: Message) -> str:
+    """The site of the host that handed the message to our border; "" where its name is what anybody may have said."""
+    number = message.trace.border_hop
+    name = confirmed_name(message.trace.hops[number].hop) if number is not None else ""
+    found = site(name) if name else ""
+    return found if _is_plain(found) else ""
 
 
 def file_word(name: str) -> str:

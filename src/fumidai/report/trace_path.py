@@ -66,7 +66,7 @@ def _writer(depth: int, index: int, trace: Trace, steps: list[tuple[int, TracedH
     return Stop(
         depth,
         voice.show(raw(hop.by or hop.by_ip or "?")),
-        voice.show(raw(software_text(hop.software, hop.version) or hop.family)),
+        voice.show(raw(software_text(hop.software, hop.version, hop.config) or hop.family)),
         clock_text(hop.date),
         delay_text(step.delay, voice),
         step.trust,
@@ -151,9 +151,10 @@ def called(party: Source | Relay) -> bytes | str:
     return raw(party.ip or party.masked or name or "?")
 
 
-def software_text(name: str, version: str) -> str:
-    """A program and its version."""
-    return f"{name} {version}".strip()
+def software_text(name: str, version: str, config: str = "") -> str:
+    """A program, its version, and its configuration's where that says more, as sendmail writes it: 8.8.8/3.7W."""
+    own = config.removeprefix(version).lstrip("/") if version else ""
+    return f"{name} {version}/{own}" if own else f"{name} {version}".strip()
 
 
 def clock_text(date: datetime | None) -> str:
