@@ -23,9 +23,10 @@ from fumidai.battery.row import RelayTest, StepKind
 from fumidai.evidence.endpoint import Endpoint, TlsState
 from fumidai.evidence.outcome import Outcome, Word
 from fumidai.judge.record import Record
-from fumidai.tester.interview import Interview, Questions
+from fumidai.tester.interview import Interview
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
+from fumidai.tester.questions import Questions
 from fumidai.tester.session import Manners
 from tests.battery.gullible import TAKEN_BY_THE_SOUND, fault_for
 from tests.battery.scripted import SOUND, Fault, Sink, running

@@ -15,7 +15,7 @@ from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, VerdictReason
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
-from fumidai.tester import budget, dialogue, interview, pace
+from fumidai.tester import budget, dialogue, door, pace
 from fumidai.tester.pace import MOST_SESSIONS
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order
@@ -167,7 +167,7 @@ async def test_connections_counted_over_a_long_time_need_the_time_given_for_it(
 ) -> None:
     monkeypatch.setattr(pace, "WINDOW", 0.5)
     monkeypatch.setattr(budget, "PAUSES", (0.1,) * 5)
-    for module in (budget, interview):
+    for module in (budget, door):
         monkeypatch.setattr(module, "LONG_PAUSES", (1.5, 2.0))
     behaviour = Behaviour(rate=(10, 1.5))
     entry = only(await ask(behaviour, tmp_path, max_time=max_time))

@@ -23,7 +23,7 @@ from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
 from fumidai.store.maildir import deliver, prepare
 from fumidai.store.run import RunFolder
-from fumidai.tester.interview import Questions
+from fumidai.tester.questions import Questions
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order, ProofPlan
 from fumidai.trial.run import RunName, new_run_name

@@ -36,7 +36,7 @@ from fumidai.report.progress import (
 )
 from fumidai.report.voice import Voice
 from fumidai.report.width import cells
-from fumidai.tester.interview import Questions
+from fumidai.tester.questions import Questions
 from fumidai.texts import N_
 from fumidai.trial.hosts import Host
 

@@ -112,6 +112,11 @@ class Dialogue:
         return self._lost
 
     @property
+    def slowing(self) -> bool:
+        """We left because each refusal is kept back longer: not the fault of what was still to be asked."""
+        return self._lost is not None and self._lost.kind is LossKind.SLOWING
+
+    @property
     def confused(self) -> bool:
         """The peer gave more answers than it was asked for, outside a 421: answers and questions don't match."""
         return any(reply.code != 421 for reply in self._surplus)

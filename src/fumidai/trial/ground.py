@@ -10,7 +10,7 @@ from fumidai.battery.ground import Ground
 from fumidai.evidence.endpoint import TlsState
 from fumidai.evidence.vantage import is_private
 from fumidai.judge.record import Record
-from fumidai.tester.interview import Learned
+from fumidai.tester.questions import Learned
 from fumidai.trial.hosts import Host
 from fumidai.trial.identity import Identity
 from fumidai.trial.order import Order

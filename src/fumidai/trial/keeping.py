@@ -14,7 +14,7 @@ from fumidai.evidence.proof import Arrival, Proof
 from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Record
 from fumidai.store.run import Part, RunFolder
-from fumidai.tester.interview import Questions
+from fumidai.tester.questions import Questions
 
 
 @dataclass(slots=True)

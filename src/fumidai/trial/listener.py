@@ -15,7 +15,7 @@ from fumidai.evidence.outcome import Outcome
 from fumidai.evidence.proof import Arrival, Proof
 from fumidai.evidence.transcript import Transcript
 from fumidai.judge.record import Record
-from fumidai.tester.interview import Questions
+from fumidai.tester.questions import Questions
 
 
 class RunListener(Protocol):

@@ -36,9 +36,10 @@ from fumidai.net.resolver import Resolver
 from fumidai.net.route import source_towards
 from fumidai.policy.decide import decide
 from fumidai.tester.budget import FIRST_SESSIONS, Budget
-from fumidai.tester.interview import Interview, Learned, Questions
+from fumidai.tester.interview import Interview
 from fumidai.tester.message import Letterhead
 from fumidai.tester.pace import Pace
+from fumidai.tester.questions import Learned, Questions
 from fumidai.tester.session import Manners
 from fumidai.trial.address import AddressRun, Asked
 from fumidai.trial.ground import Site, lay_ground
