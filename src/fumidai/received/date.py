@@ -17,7 +17,7 @@ _NUMBERS: Final = {form: number for number, name in enumerate(_MONTHS, 1) for fo
 _TWO_DIGITS: Final = {name.title(): f"{number:02}" for number, name in enumerate(_MONTHS, 1)}
 _DATE: Final = re.compile(
     r"(?<!\d)(\d{1,2})[\s-]{1,9}([A-Za-z]{3})[a-z]{0,6}[\s-]{1,9}(\d{2,4})[\s,]{1,9}(\d{1,2}):(\d{2})(?::(\d{2}))?"
-    r"(?:\.\d{1,9})?\s{0,9}([+-]\d{4}(?!\d)|[A-Za-z]{1,5})?"
+    r"(?:\.\d{1,9})?\s{0,9}([+-]\d{2}:\d{2}(?!\d)|[+-]\d{3,4}(?!\d)|[A-Za-z]{1,5})?"
 )
 # RFC 5322 §4.3; JST is not in it, but stands alone in Japanese lines of its time.
 _ZONES: Final = {
@@ -95,6 +95,8 @@ def _year(digits: str) -> int:
 @lru_cache(maxsize=256)
 def _zone(text: str) -> timezone:
     if text[:1] in {"+", "-"}:
+        # MailEnable writes -08:00, SurgeMail -500.
+        text = text[0] + text[1:].replace(":", "").zfill(4)
         minutes = int(text[1:3]) * 60 + int(text[3:5])
         if minutes >= 24 * 60:
             return UTC

@@ -8,7 +8,7 @@ the version of the configuration where sendmail gives one of its own: ``8.8.8/3.
 ``sendmail.cf`` made by CF 3.7W, as Japanese hosts had it.
 
 Limits: a mark is text of the writer, and anybody can write it. qmail has no mark: ``read`` knows it by its shape. The
-forms are those met in mail from 1996 to 2026; most are shown in tests/messages.
+forms are those met in mail from 1996 to 2026; tests/messages show each, and say how sure it is.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FAMILIES: Final = (
     Family("postfix", "Postfix", rf"Postfix\b(?:[- ]v?{_V})?"),
     Family("exim", "Exim", rf"Exim\b(?: {_V}(?: #\d{{1,4}})?)?", queue_id=r"\w{6}-(?:\w{6}-\w{2}|\w{11}-\w{4})"),
     Family("sendmail-hpux", "Sendmail (HP-UX)", r"(?P<version>1\.37\.\d[\d.]{0,20})/(?P<config>[\d.]{1,20})"),
-    Family("sendmail-aix", "Sendmail (AIX)", r"AIX [\w.]{1,20}/(?:UCB )?(?P<version>\d[\w.]{0,20})"),
+    Family("sendmail-aix", "Sendmail (AIX)", r"AIX ?[\w.]{1,20}/(?:UCB )?(?P<version>\d[\w.]{0,20})"),
     Family("sendmail-sunos", "Sendmail (SunOS)", r"(?:SMI-)?(?P<version>\d[\w.]{0,20})/(?P<config>SMI-[\w.-]{1,20})"),
     Family("sendmail-irix", "Sendmail (IRIX)", r"(?:\d{6}\.)?SGI[.-](?P<version>\d[\w.]{0,20})/(?P<config>[\w.]+)"),
     Family("sendmail-switch", "Sendmail Switch", r"Switch-(?P<version>\d[\w.]{0,20})/"),
@@ -89,7 +89,7 @@ FAMILIES: Final = (
     Family("hotmail", "Hotmail", by=("hotmail.com", "hotmail.msn.com")),
     Family("amavis", "amavis", r"amavis(?:d(?:-new)?)?\b"),
     Family("fetchmail", "fetchmail", rf"fetchmail-{_V}"),
-    Family("getmail", "getmail", rf"getmail\w?(?: v?{_V})?"),
+    Family("getmail", "getmail", protocol=r"(?:POP3|IMAP4)(?:-SSL\b)?(?: getmail(?P<version>\d{1,2})|(?<=-SSL))"),
     Family("cyrus", "Cyrus", rf"Cyrus v?{_V}"),
     Family("dovecot", "Dovecot", r"Dovecot\b"),
     Family("intermail", "InterMail", r"InterMail v(?P<version>[\w.]{1,30})"),
@@ -103,7 +103,7 @@ FAMILIES: Final = (
     Family("mailgate", "MailGate", rf"MailGate {_V}"),
     Family("vircom", "Vircom SMTPRS", rf"Vircom SMTPRS {_V}"),
     Family("mailsweeper", "MAILsweeper", rf"Content Technologies SMTPRS {_V}"),
-    Family("qmail-scanner", "qmail-scanner", protocol=r"qmail-scanner\b"),
+    Family("qmail-scanner", "qmail-scanner", protocol=rf"qmail-scanner\b(?:-{_V})?"),
     Family("postoffice", "Post.Office", rf"Post\.Office MTA v{_V}"),
     Family("smail", "Smail", rf"Smail-?{_V}"),
     Family("james", "Apache James", rf"(?:Apache )?JAMES SMTP Server(?: {_V})?"),
@@ -117,20 +117,22 @@ FAMILIES: Final = (
     ),
     Family("netscape", "Netscape Messaging Server", rf"Netscape (?:Mail|Messaging) Server(?: v?{_V})?"),
     Family("groupwise", "GroupWise", protocol=r"Novell_GroupWise\b"),
-    Family("mirapoint", "Mirapoint", rf"(?:Mirapoint Messaging Server )?MOS {_V}"),
+    Family("mirapoint", "Mirapoint", rf"(?:Mirapoint Messaging Server )?MOS {_V}|Mirapoint\b"),
     Family("kerio", "Kerio", rf"Kerio (?:MailServer|Connect) {_V}"),
-    Family("argosoft", "ArGoSoft", r"ArGoSoft Mail Server\b"),
+    Family("argosoft", "ArGoSoft", rf"ArGoSoft Mail Server\b(?:[^,()]{{0,60}}, Version {_V})?"),
     Family("lsmtp", "LSMTP", r"LSMTP for Windows NT v(?P<version>[\w.]{1,20})"),
     Family("navgw", "NAVGW", rf"NAVGW {_V}"),
-    Family("mailenable", "MailEnable", protocol=r"MailEnable\b"),
-    Family("surgemail", "SurgeMail", rf"Surge[Mm]ail {_V}"),
+    Family("mailenable", "MailEnable", protocol=r"MailEnable\b", by=("mailenable",)),
+    Family("surgemail", "SurgeMail", rf"SurgeMail {_V}"),
     Family("squirrelmail", "SquirrelMail", r"SquirrelMail authenticated user\b"),
-    Family("barracuda", "Barracuda", r"Spam (?:(?:& Virus )?Firewall|Firewall)\b"),
-    Family("proofpoint", "Proofpoint", r"(?:PPE Hosted ESMTP Server|Proofpoint\b)"),
+    Family("barracuda", "Barracuda", r"Spam (?:& Virus )?Firewall\b"),
+    Family("proofpoint", "Proofpoint", r"PPE Hosted ESMTP Server\b"),
     Family("kumomta", "KumoMTA", r"KumoMTA\b"),
     Family("stalwart", "Stalwart", r"Stalwart\b"),
+    Family("halon", "Halon", r"Halon\b"),
+    Family("zmailer", "ZMailer", queue_id=r"S\d{5,8}A[A-Za-z0-9]{6,7}"),
     Family("bsmtp", "BSMTP", protocol=r"bsmtp\b"),
-    Family("uucp", "UUCP", rf"(?:UUPC/extended|Taylor UUCP) {_V}", protocol=r"(?:UUCP|uucp)\b"),
+    Family("uucp", "UUCP", rf"UUPC/extended {_V}", protocol=r"(?:UUCP|uucp)\b"),
 )  # fmt: skip
 _COMMENTS: Final = [(family, re.compile(family.comment)) for family in FAMILIES if family.comment]
 # One expression tells that a comment is nobody's, as most of them are, faster than fifty do.
@@ -171,8 +173,12 @@ def by_protocol(text: str) -> Software:
 
 @lru_cache(maxsize=2048)
 def _by_protocol(text: str) -> Software:
-    found = (family for family, mark in _PROTOCOLS if mark.match(text))
-    return next((Software(family.id, family.software) for family in found), NOBODY)
+    for family, mark in _PROTOCOLS:
+        found = mark.match(text)
+        if found is not None:
+            version = found.groupdict().get("version") or ""
+            return Software(family.id, family.software, version.rstrip(".-+"))
+    return NOBODY
 
 
 def by_host(name: str) -> Software:

@@ -5,8 +5,8 @@
 together. HELO, name and address of the client change places with the software that wrote the line. Postfix, sendmail,
 OpenSMTPD, Haraka, Gmail and Courier write ``HELO (ident@name [address])``; Exim ``name ([address] helo=HELO
 ident=user)`` or ``[address] (helo=HELO)``; qmail ``name (HELO HELO) (ident@address)``; James ``name (EHLO HELO)
-([address])``; Exchange and its SMTPSVC ``HELO (address)`` and ``HELO ([address])``; smap ``name(address)``. qmail and
-Exim leave out a HELO that equals the name.
+([address])``; ZMailer ``name ([address]:port "EHLO HELO")``; Exchange and its SMTPSVC ``HELO (address)`` and ``HELO
+([address])``; smap ``name(address)``. qmail and Exim leave out a HELO that equals the name.
 
 Limits: a client may write brackets into its HELO; then parts may be taken for each other, as they may be by everybody.
 """
@@ -28,7 +28,9 @@ from fumidai.received.remarks import NONE, NOTHING, Remarks, as_name, read_remar
 _AUTH: Final = frozenset(
     ["ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTPA", "UTF8LMTPSA", "ASMTP"]
 )
-_LOCAL: Final = frozenset({"local", "bsmtp", "Unknown"})
+_LOCAL: Final = frozenset({"local", "Unknown"})
+# Exim's words for what local users hand in, and a scanner that hands on.
+_LOCAL_KINDS: Final = ("local-", "qmail-scanner")
 _FETCHERS: Final = frozenset({"fetchmail", "getmail"})
 _LEAVES_OUT: Final = frozenset({"qmail", "exim"})
 _QMAIL: Final = Software("qmail", "qmail")
@@ -60,10 +62,10 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
     if not software.family and client.software.family:
         software = client.software
     elif not software.family:
-        software = _unmarked(by, spoken.software, with_said, id_, date)
+        software = _unmarked(by, spoken, with_said, id_, date)
     family = software.family
     kind = Kind.FETCH if spoken.fetch or family in _FETCHERS else Kind.TRANSFER
-    if (from_ is None and not (client.address or client.masked)) or spoken.local or from_ == "mail pickup service":
+    if (from_ is None and not (client.address or client.masked)) or _is_local(from_, spoken):
         kind = Kind.LOCAL if kind is Kind.TRANSFER else kind
     if day and month and year and clock and zone:
         when = read_usual_date(day, month, year, clock, zone)
@@ -71,13 +73,14 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
         when = read_date(date if date is not None else text[-_DATE_AT_MOST:])
     return Hop(
         kind,
-        _user(from_, from_said) if kind is Kind.LOCAL else _client(from_, client, family),
+        _user(from_, from_said, family) if kind is Kind.LOCAL else _client(from_, client, family),
         by.strip("<>,") if by else "",
         read_remarks(by_said).address if by_said else "",
         spoken.protocol,
         id_.strip("<>,") if id_ else "",
-        for_.strip("<>,") if for_ else "",
-        sender,
+        # SurgeMail's "for multiple" names nobody.
+        for_.strip("<>,") if for_ and for_ != "multiple" else "",
+        from_ if not sender and from_ and "@" in from_ and family == "qmail-scanner" else sender,
         auth or spoken.login,
         when,
         *software,
@@ -108,8 +111,15 @@ def _read_spoken(spoken: str) -> _Spoken:
     last = protocol.rpartition(" ")[2]
     login = last if last.upper() in _AUTH else ""
     fetch = protocol.lower().startswith(("pop3", "imap"))
-    local = protocol in _LOCAL or protocol.startswith("qmail-scanner")
+    local = protocol in _LOCAL or protocol.startswith(_LOCAL_KINDS)
     return _Spoken(protocol, by_protocol(protocol), login, local, fetch)
+
+
+def _is_local(from_: str | None, spoken: _Spoken) -> bool:
+    """Handed in on the host itself. A batch of SMTP is a user's (Exim) where it names no host (UUCP, BITNET)."""
+    if spoken.local or from_ == "mail pickup service":
+        return True
+    return spoken.protocol in {"bsmtp", "BSMTP"} and "." not in (from_ or "")
 
 
 _kept_spoken = lru_cache(maxsize=2048)(_read_spoken)
@@ -121,7 +131,7 @@ def _note(text: str, date: str | None, with_: str | None, raw: bytes, span: Span
     if when is None or (text[:1] != "(" and with_ is None):
         return Hop(raw=raw, span=span)
     kind = Kind.NOTE if text[:1] == "(" else Kind.LOCAL
-    software = _QMAIL if text.startswith("(qmail ") else NOBODY
+    software = _QMAIL if text.startswith("(qmail ") else by_protocol(with_) if with_ else NOBODY
     return Hop(
         kind,
         with_=" ".join(words(with_)) if with_ else "",
@@ -133,20 +143,21 @@ def _note(text: str, date: str | None, with_: str | None, raw: bytes, span: Span
     )
 
 
-def _unmarked(by: str | None, spoken: Software, with_said: str | None, id_: str | None, date: str | None) -> Software:
+def _unmarked(by: str | None, spoken: _Spoken, with_said: str | None, id_: str | None, date: str | None) -> Software:
     """Whose line it is that bears no mark: by the protocol, the writer's name, its queue id, or qmail's zone."""
-    if spoken.family not in {"", "exchange"}:
-        return _numbered(spoken, with_said or "")
+    named = spoken.software
+    if named.family not in {"", "exchange"}:
+        return _numbered(named, with_said or "")
     host = by_host(by) if by else NOBODY
-    if spoken.family or host.family == "office365":
+    if named.family or host.family == "office365":
         version = id_ if id_ and id_.replace(".", "").isdigit() else ""
-        return Software(host.family or spoken.family, host.software or spoken.software, version)
+        return Software(host.family or named.family, host.software or named.software, version)
     if host.family:
         return host
     if id_:
-        return by_queue_id(id_)
-    # qmail has no mark and no queue id, but always this zone.
-    return _QMAIL if date is not None and date.endswith("-0000") else NOBODY
+        return by_queue_id(id_.strip("<>,"))
+    # qmail has no mark and no queue id, but always this zone; getmail has it too.
+    return _QMAIL if date is not None and date.endswith("-0000") and not spoken.fetch else NOBODY
 
 
 def _numbered(software: Software, remarks: str) -> Software:
@@ -155,8 +166,14 @@ def _numbered(software: Software, remarks: str) -> Software:
     return software._replace(version=number) if number.replace(".", "").isdigit() else software
 
 
-def _user(from_: str | None, remarks: str | None) -> Client:
-    """The local user who sent it: Exim's ``from joe by host with local``, sendmail's ``(from joe@localhost)``."""
+def _user(from_: str | None, remarks: str | None, family: str) -> Client:
+    """The local user who sent it: Exim's ``from joe by host with local``, sendmail's ``(from joe@localhost)``.
+
+    qmail-scanner gives the client's address, or only the sender in the envelope.
+    """
+    address = read_address(from_) if from_ else ""
+    if address or family == "qmail-scanner":
+        return Client(ip=address)
     if remarks is not None and remarks.startswith("(from "):
         return Client(ident=remarks[6:].rstrip(")").strip())
     return Client(ident=from_) if from_ and " " not in from_ else Client()

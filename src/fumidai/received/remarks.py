@@ -34,14 +34,15 @@ _USUAL: Final = re.compile(
     r"|\(([0-9A-Fa-f:.]++)\)\Z",
     re.ASCII,
 )
-_HELO: Final = re.compile(r"(?<=[\s(])(?:helo=|(?:helo|ehlo|lhlo)\s{1,4})([^\s,;()]{0,300})", re.IGNORECASE)
+_HELO: Final = re.compile(r"(?<=[\s(\"])(?:helo=|(?:helo|ehlo|lhlo)\s{1,40})([^\s,;()]{0,300})", re.IGNORECASE)
 _IDENT: Final = re.compile(r"(?<=[\s(])ident=([^\s,;()]{1,200})", re.IGNORECASE)
 _SENDER: Final = re.compile(r"(?<=[\s(])envelope-(?:from|sender)\s{1,4}<?([^\s<>()]{0,320})", re.IGNORECASE)
 # Postfix "(Authenticated sender: joe)", Courier "(AUTH: LOGIN joe, TLS: …)", sendmail "(authenticated bits=0)" and
-# "(authenticated as joe)", CommuniGate "(account joe …)", others "(auth=joe)", "(smtp-auth username joe)".
+# "(authenticated as joe)", Kerio "(authenticated user joe)", CommuniGate "(account joe …)", others "(auth=joe)",
+# "(smtp-auth username joe)".
 _LOGIN: Final = re.compile(
     r"\((?:authenticated sender:?\s{0,4}|auth:\s{0,4}(?:[a-z0-9-]{1,20}\s{1,4})?|authenticated as\s{1,4}"
-    r"|account\s{1,4}|auth=|authid\s{1,4}|authenticated user=|squirrelmail authenticated user\s{1,4}"
+    r"|account\s{1,4}|auth=|authid\s{1,4}|authenticated user(?:=|\s{1,4})|squirrelmail authenticated user\s{1,4}"
     r"|smtp-auth username\s{1,4}|user=)([^\s,;()]{1,200})|\((authenticated)\b",
     re.IGNORECASE,
 )
@@ -106,7 +107,7 @@ def _usual(text: str, found: re.Match[str]) -> Remarks | None:
         return None
     where = {"ip": found.span(number)}
     ident, rdns = found[1] or "", found[2] or ""
-    if rdns.lower() in _UNKNOWN:
+    if rdns.lower() in _UNKNOWN or read_address(rdns):
         rdns = ""
     elif rdns:
         rdns = rdns.rstrip(".")
@@ -148,7 +149,10 @@ def _comment(text: str) -> Remarks:
     helo = None
     rest = text
     if "lo" in low and (found := _HELO.search(text)) is not None:
-        where["helo"], helo = found.span(1), found[1]
+        # ZMailer puts word and name into quotes: "EHLO mail.example".
+        quoted = text[found.start() - 1] == '"' == text[found.end() - 1]
+        where["helo"] = (found.start(1), found.end(1) - quoted)
+        helo = text[slice(*where["helo"])]
         # A claim must not be read as the address.
         rest = text[: found.start()] + " " * (found.end() - found.start()) + text[found.end() :]
     if "ident=" in low and (found := _IDENT.search(rest)) is not None:
@@ -159,10 +163,17 @@ def _comment(text: str) -> Remarks:
         where["auth"] = found.span(found.lastindex or 1)
     software = by_comment(text)
     address, bracketed, at = "", False, False
-    if "envelope_from" not in where and not software.family:
+    if software.family == "kumomta":
+        # (KumoMTA 192.0.2.7): the writer's address in the place of a version.
+        _as_address(text, text.rfind(" ") + 1, len(text) - 1, where)
+    elif "envelope_from" not in where and not software.family:
         bracketed = _find_address(rest, where)
         at = "auth" not in where and _before(rest, where, bracketed=bracketed)
-        address = read_address(text[slice(*where["ip"])]) if "ip" in where else ""
+        if helo is None and low.startswith("(from ") and "rdns" in where:
+            # Norton's gateway: (from HELO [192.0.2.7]).
+            where["helo"] = where.pop("rdns")
+            helo = text[slice(*where["helo"])]
+    address = read_address(text[slice(*where["ip"])]) if "ip" in where else ""
     if not where and software is NOBODY:
         return NOTHING
 
@@ -223,6 +234,9 @@ def _before(text: str, where: dict[str, Place], *, bracketed: bool) -> bool:
 
 
 def _ident(before: str, where: dict[str, Place]) -> None:
+    if before.endswith('"'):
+        # PMDF: ("port 1406"@[192.0.2.7]).
+        return
     start = max(before.rfind(" "), before.rfind("\t"), before.rfind("(")) + 1
     if start < len(before) and "ident" not in where:
         where["ident"] = (start + 1, len(before) + 1)

@@ -75,13 +75,14 @@ def _in_remarks(text: str, place: Place, hop: Hop, *, client: bool) -> Iterator[
 
 
 def _in_from(text: str, place: Place, hop: Hop) -> Iterator[tuple[str, Place]]:
-    """The words after ``from``: the first is HELO, name, user or address."""
+    """The words after ``from``: the first is HELO, name, user, sender or address."""
     start, end = place
     first = (start, start + len(first_word(text[start:end])))
     yield "helo", first
     yield "rdns", as_name(text, *first)
     yield "ident", first
     yield "masked", first
+    yield "envelope_from", first
     if not hop.client.ip:
         return
     # The first word may be a quoted one that the next touches.
