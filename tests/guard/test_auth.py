@@ -169,7 +169,7 @@ async def test_a_login_is_a_sentence_for_people_too(tmp_path: Path) -> None:
         await client.say(b"AUTH PLAIN " + plain("\u202etaro".encode()))
         await client.say(b"AUTH PLAIN " + plain("太郎".encode()))
         await client.say(b"AUTH PLAIN " + plain())
-        sentences = [sentence("auth", line) for line in running.lines if line["event"] == "auth"]
+    sentences = [sentence("auth", line) for line in running.lines if line["event"] == "auth"]
     assert sentences == [
         "refused 127.0.0.1  login of 太郎: name or password is wrong (password)",
         "permitted 127.0.0.1  login of taro: name and password belong together (password)",

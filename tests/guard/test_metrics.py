@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import socket
 import time
 from pathlib import Path
@@ -118,7 +119,9 @@ async def test_the_numbers_are_those_of_the_log(tmp_path: Path) -> None:
         async with calling(port) as client:
             await client.all(b"NONSENSE\r\n" * 30)
         found = read((await page(metrics)).partition(b"\r\n\r\n")[2].decode())
-        lines = command.decisions()
+        command.signal(signal.SIGTERM)
+        assert await command.end() == 0
+    lines = command.decisions()
     rules = [line["rule"] for line in lines if line["event"] == "rcpt"]
     assert rules == ["own-domain", "own-domain", "foreign-recipient", "ambiguous-recipient"]
     assert found[one("fumidai_guard_decisions_total", action="permit", rule="own-domain")] == 2

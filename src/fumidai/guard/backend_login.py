@@ -19,6 +19,7 @@ from typing import Final
 
 from fumidai.guard.login import Checked, Word
 from fumidai.guard.smtp_link import Link, Times
+from fumidai.net.turn import Turn
 from fumidai.smtp.client import Said
 from fumidai.smtp.command import Verb
 from fumidai.smtp.reply import Reply
@@ -44,6 +45,7 @@ class BackendLogin:
         self._name = name
         self._times = times or _TIMES
         self._loop = asyncio.get_running_loop()
+        self._turn = Turn(self._loop)
         self._asking: set[_Asking] = set()
 
     def mechanisms(self) -> tuple[str, ...]:
@@ -60,7 +62,7 @@ class BackendLogin:
             self._asking.discard(asking)
             tell(checked)
 
-        link = Link(self._name, self._times, Link.leave)
+        link = Link(self._name, self._times, Link.leave, self._turn)
         asking = _Asking(link, credentials, told)
         self._asking.add(asking)
         link.holder = asking

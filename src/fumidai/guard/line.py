@@ -10,6 +10,8 @@ Who has to see the bytes before the session does takes its place at the transpor
 gives it back: what is not needed costs nothing. ``opened`` prepares, ``greet`` begins the dialogue; whatever comes
 before the greeting (TLS from the first byte on, a proxy's header) comes between the two.
 
+Answers are written at the end of the loop's turn (``net.turn``), last words at once.
+
 Limits: what events mean is the subclass's. One deadline at a time.
 """
 
@@ -147,7 +149,8 @@ class Line(Served):
             self._alarm.set(pause)
             return
         self._pausing = False
-        transport.write(self.machine.greet(self.post.greeting))
+        self._due += self.machine.greet(self.post.greeting)
+        self.post.turn.at_end(self._write)
         settings, patience = self.post.settings, self._patience()
         # A body's time is shorter: who begins with it need not have a second timer made at the first message.
         self._alarm.set(min(patience, settings.body_time))
@@ -187,6 +190,7 @@ class Line(Served):
     def eof_received(self) -> bool:
         """A client that has said all may still be waiting for answers."""
         self._eof = True
+        self._write()  # where nothing is waited for, the connection is closed behind this
         return self.transport is not None and not self._closing and self.machine.asked is not None
 
     def pause_writing(self) -> None:
@@ -249,20 +253,28 @@ class Line(Served):
         if more and buffered.full and not self._closing:
             self._send_away("buffer-full", "Too much is waiting here, come again later")
 
+    def _write(self) -> None:
+        """Write what is due."""
+        transport, due = self.transport, self._due
+        if due and transport is not None and not transport.is_closing():
+            self._due = b""
+            transport.write(due)
+
     def _flush(self) -> None:
-        """Write, and see how long the client may take now."""
+        """Have it written what is due, and see how long the client may take now."""
         transport, machine = self.transport, self.machine
         if transport is None:
             return
         if (self._kept or machine.asked is not None) and not self._holds & Hold.BACKEND:
             self._keep(machine.waiting if machine.asked is not None else 0)
         due = self._due
-        if due:
-            self._due = b""
-            transport.write(due)
         if self._closing or machine.state is _CLOSED or (self._eof and machine.asked is None):
+            self._write()
             self._close(transport, linger=self._closing and not self._eof)
-        elif machine.asked is not None:
+            return
+        if due:
+            self.post.turn.at_end(self._write)
+        if machine.asked is not None:
             self._alarm.off()  # now it is our turn, and the backend's
         elif machine.in_body:
             self._watch_body()

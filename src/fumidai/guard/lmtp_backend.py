@@ -25,6 +25,7 @@ from fumidai.guard.settings import Target
 from fumidai.guard.smtp_backend import SmtpBackend, SmtpTransaction
 from fumidai.guard.smtp_link import Link, Times
 from fumidai.net.local import connect_local
+from fumidai.net.turn import Turn
 from fumidai.smtp.client import Said
 from fumidai.smtp.command import CRLF, Verb
 from fumidai.smtp.reply import Reply
@@ -55,7 +56,7 @@ class LmtpBackend(SmtpBackend):
         return LmtpTransaction(self, sender, resume)
 
     def _new_link(self) -> Link:
-        return LmtpLink(self._name, self._times, self._spare, self._socket)
+        return LmtpLink(self._name, self._times, self._spare, self._turn, self._socket)
 
 
 class LmtpLink(Link):
@@ -63,8 +64,8 @@ class LmtpLink(Link):
 
     __slots__ = ("_socket",)
 
-    def __init__(self, name: str, times: Times, spare: Callable[[Link], None], socket: str) -> None:
-        super().__init__(name, times, spare)
+    def __init__(self, name: str, times: Times, spare: Callable[[Link], None], turn: Turn, socket: str) -> None:
+        super().__init__(name, times, spare, turn)
         self._socket = socket
 
     def connect(self, host: str, port: int) -> None:
@@ -78,8 +79,8 @@ class LmtpLink(Link):
         if not reply.positive:
             self._break(f"the backend greets with {reply.code}")
             return
-        self._due = self._machine.say(b"LHLO " + self._name.encode() + CRLF)
-        self._introduce()
+        self.say(b"LHLO " + self._name.encode() + CRLF, Verb.LHLO)
+        self.send()
 
     def _heard(self, said: Said, reply: Reply) -> None:
         # There is no older word to fall back on, as with HELO.

@@ -21,6 +21,7 @@ from fumidai.guard.gate import Gate
 from fumidai.guard.login import Login
 from fumidai.guard.lost_client import LostClients
 from fumidai.guard.settings import GuardSettings
+from fumidai.net.turn import Turn
 from fumidai.smtp.server import Limits
 from fumidai.smtp.xclient import ANNOUNCED as XCLIENT
 
@@ -37,7 +38,7 @@ class Post:
     """One guard on duty.
 
     Attributes:
-        loop: the event loop; ``clock``: seconds since the epoch.
+        loop: the event loop; ``turn``: the end of its turn; ``clock``: seconds since the epoch.
         name: ours; ``greeting``: what a client hears first; ``limits``: of every session.
         gate: who may come in; ``lost``: whose address is not his own; ``buffered``: what waits of all clients.
         counts: what is counted besides the lines of the log.
@@ -65,6 +66,7 @@ class Post:
         self.lost = lost
         self.buffered = buffered
         self.loop = asyncio.get_running_loop()
+        self.turn = Turn(self.loop)
         self.settings = settings
         self.door = door
         self.backend = backend

@@ -65,11 +65,19 @@ def serve(setup: Setup, load: Load, voice: Voice, ready: Callable[[list[tuple[st
 async def _alone(
     setup: Setup, load: Load, plugs: Plugs, voice: Voice, ready: Callable[[list[tuple[str, int]]], None]
 ) -> None:
-    await Alone(setup, load, plugs, voice).serve(ready)
+    station = Alone(setup, load, plugs, voice)
+    try:
+        await station.serve(ready)
+    finally:
+        station.flush()
 
 
 async def _worker(setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> None:
-    await Worker(setup, load, plugs, voice, line).serve()
+    station = Worker(setup, load, plugs, voice, line)
+    try:
+        await station.serve()
+    finally:
+        station.flush()
 
 
 def _work(setup: Setup, load: Load, plugs: Plugs, voice: Voice, line: socket.socket) -> int:

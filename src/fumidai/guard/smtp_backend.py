@@ -30,6 +30,7 @@ from typing import Final
 
 from fumidai.guard.backend import Answer, Fate, Sender, Tell
 from fumidai.guard.smtp_link import Link, Times
+from fumidai.net.turn import Turn
 from fumidai.smtp.client import Said
 from fumidai.smtp.command import DATA, Verb, mail, rcpt
 from fumidai.smtp.extensions import Extensions
@@ -112,6 +113,7 @@ class SmtpBackend:
         self._port = port
         self._name = name
         self._times = times or Times()
+        self._turn = Turn(asyncio.get_running_loop())
         self._idle: deque[Link] = deque()
         self._links: set[Link] = set()
         self.keywords: frozenset[str] = frozenset()
@@ -159,7 +161,7 @@ class SmtpBackend:
         self.size = extensions.size or 0
 
     def _new_link(self) -> Link:
-        return Link(self._name, self._times, self._spare)
+        return Link(self._name, self._times, self._spare, self._turn)
 
     def _spare(self, link: Link) -> None:
         self.learn(link.extensions)

@@ -5,6 +5,8 @@ The link knows which answer belongs to what it said (``ClientMachine``), holds t
 holder three things: it is ready, it heard an answer, it broke. A server that says what nobody asked, or what is no
 reply, has broken it: from then on no answer could be trusted to belong to its question.
 
+What it says is written at the end of the loop's turn (``net.turn``), but for a body's greater pieces.
+
 Limits: no TLS and no authentication towards the backend.
 """
 
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fumidai.net.protocol import Alarm, connect_protocol
+from fumidai.net.turn import Turn
 from fumidai.smtp.client import Answered, ClientMachine, Greeting, Said
 from fumidai.smtp.command import QUIT, RSET, Verb, ehlo, helo
 from fumidai.smtp.extensions import Extensions
@@ -71,12 +74,13 @@ class Link(asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_alarm", "_due", "_introduced", "_loop", "_machine", "_name", "_spare", "_task", "_times", "_transport",
-        "alive", "clogged", "holder",
+        "_turn", "alive", "clogged", "holder",
     )
     # fmt: on
 
-    def __init__(self, name: str, times: Times, spare: Callable[[Link], None]) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, name: str, times: Times, spare: Callable[[Link], None], turn: Turn) -> None:
+        self._loop = turn.loop
+        self._turn = turn
         self._name = name
         self._times = times
         self._spare = spare  # told when it is introduced or reset and nobody holds it
@@ -105,8 +109,7 @@ class Link(asyncio.Protocol):
 
     def send(self) -> None:
         """Send what was put together, in one go, and wait for answers."""
-        due, self._due = self._due, b""
-        self._write(due)
+        self._turn.at_end(self._write)
         self._alarm.set(self._times.answer)
 
     def write_body(self, data: bytes) -> bool:
@@ -116,14 +119,13 @@ class Link(asyncio.Protocol):
         """
         self._due += data
         if len(self._due) >= _PIECE:
-            due, self._due = self._due, b""
-            self._write(due)
+            self._write()  # at once: whether the server takes more has to be known now
         return not self.clogged
 
     def end_body(self, end: bytes) -> None:
         """Send what is left, and the dot."""
-        due, self._due = self._due, b""
-        self._write(due + self._machine.message(end))
+        self._due += self._machine.message(end)
+        self._turn.at_end(self._write)
         self._alarm.set(self._times.end)
 
     def give_back(self) -> None:
@@ -210,13 +212,8 @@ class Link(asyncio.Protocol):
         if not reply.positive:
             self._break(f"the backend greets with {reply.code}")
             return
-        self._due = self._machine.say(ehlo(self._name))
-        self._introduce()
-
-    def _introduce(self) -> None:
-        due, self._due = self._due, b""
-        self._write(due)
-        self._alarm.set(self._times.answer)
+        self.say(ehlo(self._name), Verb.EHLO)
+        self.send()
 
     def _heard(self, said: Said, reply: Reply) -> None:
         if self._machine.waiting:
@@ -241,8 +238,8 @@ class Link(asyncio.Protocol):
                 self._rest()
         elif said.verb is Verb.EHLO and reply.permanent:
             # RFC 5321 §3.2: an old server knows HELO only.
-            self._due = self._machine.say(helo(self._name))
-            self._introduce()
+            self.say(helo(self._name), Verb.HELO)
+            self.send()
         else:
             self._break(f"the backend answers {reply.code} to {said.verb}")
 
@@ -272,6 +269,9 @@ class Link(asyncio.Protocol):
         if holder is not None:
             holder.broke(why)
 
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None and data:
-            self._transport.write(data)
+    def _write(self) -> None:
+        """Write what is due; a link that was dropped meanwhile says nothing any more."""
+        transport, due = self._transport, self._due
+        if due and self.alive and transport is not None and not transport.is_closing():
+            self._due = b""
+            transport.write(due)

@@ -104,6 +104,10 @@ class Station:
     def _reload_failed(self, error: FumidaiError) -> None:
         """What was read can't be used."""
 
+    def flush(self) -> None:
+        """Write what waits in the log, however it ends."""
+        self._guard.flush()
+
     def reload(self) -> None:
         """Read everything again; see above."""
         if self._stop.is_set():
@@ -156,7 +160,7 @@ class Alone(Station):
     def _asked_to_stop(self) -> None:
         if self._stop.is_set():
             # Whoever asks twice does not want to wait. What was not acknowledged comes again.
-            self._guard.flush()
+            self.flush()
             os._exit(0)
         self._stop.set()
 

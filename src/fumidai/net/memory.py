@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from time import monotonic
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -39,7 +40,7 @@ class Memory(Generic[_Key, _Value]):
     def peek(self, key: _Key) -> _Value | None:
         """What is known; None for nothing, or nothing that still holds."""
         kept = self._kept.get(key)
-        if kept is None or kept[1] <= asyncio.get_running_loop().time():
+        if kept is None or kept[1] <= monotonic():
             return None
         self._kept.move_to_end(key)
         return kept[0]
@@ -58,7 +59,7 @@ class Memory(Generic[_Key, _Value]):
 
     async def _ask(self, key: _Key, ask: Callable[[], Awaitable[tuple[_Value, float]]]) -> _Value:
         value, seconds = await ask()
-        self._kept[key] = (value, asyncio.get_running_loop().time() + seconds)
+        self._kept[key] = (value, monotonic() + seconds)
         self._kept.move_to_end(key)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
