@@ -24,12 +24,14 @@ from typing import Final, TypeVar
 from fumidai.errors import FumidaiError
 from fumidai.guard.backend import Answer, Transaction
 from fumidai.guard.identity import Client
-from fumidai.guard.notes import note_session
+from fumidai.guard.lost_client import Veil
+from fumidai.guard.notes import note_lost_client, note_session
 from fumidai.guard.post import Duty
-from fumidai.guard.proxied import ProxyWait
+from fumidai.guard.proxied import ProxyWait, client_of
 from fumidai.guard.settings import ProxyProtocol
 from fumidai.net.protocol import Alarm, ProtocolListener, Served
 from fumidai.net.route import IpAddress
+from fumidai.smtp.proxy import ProxyHeader
 from fumidai.smtp.server import Event, ServerMachine
 from fumidai.smtp.states import State
 
@@ -111,7 +113,7 @@ class Line(Served):
         self._alarm = Alarm(self._loop, self._too_slow)
         transport.set_write_buffer_limits(high=_SEND_HIGH_WATER)
         if headed:
-            ProxyWait(self, transport, post.settings.proxy_time)
+            ProxyWait(transport, self, post.settings.proxy_time, self._spoken_for, self._not_spoken_for)
         else:
             self.arrive(transport)
 
@@ -126,6 +128,22 @@ class Line(Served):
         What comes behind a header is the client's own words: through such a proxy every stranger could say XCLIENT.
         """
         return self.post.gate.is_proxy(self.peer) and not self._is_headed()
+
+    def _spoken_for(self, header: ProxyHeader) -> None:
+        """A proxy has said for whom it speaks."""
+        self.identify(client_of(header, self.who))
+        self.arrive(sure(self.transport))
+
+    def _not_spoken_for(self, why: str) -> None:
+        """A proxy was to say for whom it speaks, and did not.
+
+        Nothing is answered: it is not the one that we were told of, or it is set up wrongly, and either way it has no
+        client.
+        """
+        note_session(self, "proxy-header", why)
+        if self.post.lost.is_news(self.peer, Veil.PROXY, self._loop.time()):
+            note_lost_client(self, Veil.PROXY)
+        sure(self.transport).abort()
 
     def arrive(self, transport: asyncio.Transport) -> None:
         """It is known who it is: let it in, and greet it."""

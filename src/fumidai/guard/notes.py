@@ -11,18 +11,28 @@ Limits: a client that leaves by itself is not noted; ``Line.lost`` is where ever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fumidai.guard.decision_log import DecisionLog
+from fumidai.guard.identity import Client
 from fumidai.guard.lost_client import WHY, Veil
 from fumidai.guard.paths import readable
+from fumidai.guard.post import Post
 from fumidai.policy.request import Action, Decision
-
-if TYPE_CHECKING:
-    from fumidai.guard.line import Line
+from fumidai.smtp.server import ServerMachine
 
 
-def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -> None:
+class Noted(Protocol):
+    """Of whom something is put on record: ``line.Line`` and what is made of it."""
+
+    id: str
+    shown: str
+    who: Client
+    machine: ServerMachine
+    post: Post
+
+
+def note_recipient(session: Noted, path: bytes, decision: Decision, reply: str) -> None:
     """A recipient was decided, by the policy or by the backend."""
     mail, who = session.machine.sender, session.who
     fields: dict[str, object] = {
@@ -43,7 +53,7 @@ def note_recipient(session: Line, path: bytes, decision: Decision, reply: str) -
     session.post.log.note("rcpt", fields)
 
 
-def note_login(session: Line, user: str, mechanism: str, action: Action, why: str, reply: str) -> None:
+def note_login(session: Noted, user: str, mechanism: str, action: Action, why: str, reply: str) -> None:
     """Somebody said to be a user."""
     session.post.log.note(
         "auth",
@@ -60,7 +70,7 @@ def note_login(session: Line, user: str, mechanism: str, action: Action, why: st
     )
 
 
-def note_session(session: Line, rule: str, why: str, *, action: str = "sent away") -> None:
+def note_session(session: Noted, rule: str, why: str, *, action: str = "sent away") -> None:
     """A client is sent away, or told to come again."""
     fields = {"session": session.id, "client": session.shown, "action": action, "rule": rule, "why": why}
     session.post.log.note("session", fields)
@@ -72,7 +82,7 @@ def note_pause(log: DecisionLog) -> None:
     log.note("pause", {"client": "everybody", "action": "held back", "rule": "file-descriptors", "why": why})
 
 
-def note_lost_client(session: Line, veil: Veil) -> None:
+def note_lost_client(session: Noted, veil: Veil) -> None:
     """The other end of the connection is not the client (see ``lost_client``)."""
     fields = {
         "session": session.id,
@@ -90,12 +100,12 @@ class Ending:
 
     __slots__ = ("_from", "_recipients")
 
-    def __init__(self, session: Line) -> None:
+    def __init__(self, session: Noted) -> None:
         machine = session.machine
         self._from = readable(machine.sender.path) if machine.sender else ""
         self._recipients = len(machine.recipients)
 
-    def note(self, session: Line, size: int, outcome: str, reply: str, why: str) -> None:
+    def note(self, session: Noted, size: int, outcome: str, reply: str, why: str) -> None:
         """Write the line; ``size``: octets of the body."""
         session.post.log.note(
             "message",

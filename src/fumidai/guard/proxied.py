@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A connection from a declared proxy: first its header, then the client that it speaks for.
 
-    connection → ProxyWait takes the place at the transport → header → the session, told who the client is
-                                                            └ none, a wrong one, too late: closed without a word
+    connection → ProxyWait takes the place at the transport → header → who waited is told, and gets what comes behind
+                                                            └ none, a wrong one, too late: he is told why
 
-Nothing is answered to a peer that sends no header: it is not the one that we were told of, or it is set up wrongly,
-and either way it has no client. The log says so.
+Who the client is by that is ``client_of``'s to say, or ``client_by_xclient``'s where the proxy speaks SMTP itself.
 
 Limits: only where ``[guard] proxies`` names the peer and ``proxy_protocol`` requires a header.
 """
@@ -13,33 +12,47 @@ Limits: only where ``[guard] proxies`` names the peer and ``proxy_protocol`` req
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
 from fumidai.evidence.vantage import plain
 from fumidai.guard.identity import Client, Told
-from fumidai.guard.lost_client import Veil
-from fumidai.guard.notes import note_lost_client, note_session
 from fumidai.policy.request import UNKNOWN, Unknown
 from fumidai.smtp.proxy import ProxyFault, ProxyHeader, ProxyReader
 from fumidai.smtp.xclient import Attribute, Attributes, Value
-
-if TYPE_CHECKING:
-    from fumidai.guard.line import Line
 
 IpAddress = IPv4Address | IPv6Address
 
 
 class ProxyWait(asyncio.Protocol):
-    """Reads the header in the session's place, and gives the place back."""
+    """Reads the header in another's place, and gives the place back.
 
-    __slots__ = ("_reader", "_session", "_timer", "_transport")
+    Args:
+        transport: where the header comes from.
+        served: whose place it is.
+        seconds: for the header to come.
+        found: told the header, once ``served`` has its place again.
+        failed: told why there is none; whoever is told has to end the connection.
+    """
 
-    def __init__(self, session: Line, transport: asyncio.Transport, seconds: float) -> None:
-        self._session = session
+    __slots__ = ("_failed", "_found", "_reader", "_served", "_timer", "_transport")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        served: asyncio.Protocol,
+        seconds: float,
+        found: Callable[[ProxyHeader], None],
+        failed: Callable[[str], None],
+    ) -> None:
         self._transport = transport
+        self._served = served
+        self._found = found
+        self._failed = failed
         self._reader = ProxyReader()
-        self._timer = session.post.loop.call_later(seconds, self._give_up, "no PROXY header in time")
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._give_up, "no PROXY header in time")
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
@@ -53,25 +66,20 @@ class ProxyWait(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone before it said anything: a health check, mostly."""
         self._timer.cancel()
-        self._session.connection_lost(exc)
+        self._served.connection_lost(exc)
 
     def _hand_over(self, header: ProxyHeader) -> None:
         self._timer.cancel()
-        session, transport = self._session, self._transport
-        transport.set_protocol(session)
-        session.identify(client_of(header, session.who))
-        session.arrive(transport)
+        transport = self._transport
+        transport.set_protocol(self._served)
+        self._found(header)
         if self._reader.rest and not transport.is_closing():
             # Whoever has the place now (TLS may have taken it) gets what came behind the header.
             transport.get_protocol().data_received(self._reader.rest)  # type: ignore[attr-defined]
 
     def _give_up(self, why: str) -> None:
         self._timer.cancel()
-        session = self._session
-        note_session(session, "proxy-header", why)
-        if session.post.lost.is_news(session.peer, Veil.PROXY, session.post.loop.time()):
-            note_lost_client(session, Veil.PROXY)
-        self._transport.abort()
+        self._failed(why)
 
 
 def client_of(header: ProxyHeader, who: Client) -> Client:
