@@ -16,8 +16,8 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 _NUMBERS: Final = {form: number for number, name in enumerate(_MONTHS, 1) for form in (name, name.title())}
 _TWO_DIGITS: Final = {name.title(): f"{number:02}" for number, name in enumerate(_MONTHS, 1)}
 _DATE: Final = re.compile(
-    r"(?<!\d)(\d{1,2})[\s-]{1,9}([A-Za-z]{3})[a-z]{0,6}[\s-]{1,9}(\d{2,4})[\s,]{1,9}(\d{1,2}):(\d{2})(?::(\d{2}))?"
-    r"(?:\.\d{1,9})?\s{0,9}([+-]\d{2}:\d{2}(?!\d)|[+-]\d{3,4}(?!\d)|[A-Za-z]{1,5})?"
+    r"(?<!\d)(\d{1,2})[\s-]{1,40}([A-Za-z]{3})[a-z]{0,6}[\s-]{1,40}(\d{2,4})[\s,]{1,40}(\d{1,2}):(\d{2})(?::(\d{2}))?"
+    r"(?:\.\d{1,9})?\s{0,40}([+-]\d{2}:\d{2}(?!\d)|[+-]\d{3,4}(?!\d)|[A-Za-z]{1,5})?"
 )
 # RFC 5322 §4.3; JST is not in it, but stands alone in Japanese lines of its time.
 _ZONES: Final = {
@@ -38,8 +38,8 @@ _ISO: Final = re.compile(
 )
 # C's ctime, as in mbox lines and old servers' dates: Tue Oct 17 10:41:25 2000.
 _CTIME: Final = re.compile(
-    r"\b[A-Z][a-z]{2}\s{1,4}(?P<month>[A-Z][a-z]{2})\s{1,4}(?P<day>\d{1,2})\s{1,4}(?P<hour>\d{2}):(?P<minute>\d{2})"
-    r":(?P<second>\d{2})\s{1,4}(?P<zone>[A-Z]{2,5}\s{1,4}|[+-]\d{4}\s{1,4})?(?P<year>\d{4})\b"
+    r"\b[A-Z][a-z]{2}\s{1,40}(?P<month>[A-Z][a-z]{2})\s{1,40}(?P<day>\d{1,2})\s{1,40}(?P<hour>\d{2}):(?P<minute>\d{2})"
+    r":(?P<second>\d{2})\s{1,40}(?P<zone>[A-Z]{2,5}\s{1,40}|[+-]\d{4}\s{1,40})?(?P<year>\d{4})\b"
 )
 _READ_AT_MOST: Final = 200
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from fumidai.received.address import is_masked, read_address
+from fumidai.received.address import inside, is_masked, read_address
 from fumidai.received.clauses import cut
 from fumidai.received.date import read_date, read_usual_date
 from fumidai.received.families import NOBODY, Software, by_host, by_protocol, by_queue_id
@@ -65,7 +65,7 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
         software = _unmarked(by, spoken, with_said, id_, date)
     family = software.family
     kind = Kind.FETCH if spoken.fetch or family in _FETCHERS else Kind.TRANSFER
-    if (from_ is None and not (client.address or client.masked)) or _is_local(from_, spoken):
+    if _is_local(from_, client, spoken):
         kind = Kind.LOCAL if kind is Kind.TRANSFER else kind
     if day and month and year and clock and zone:
         when = read_usual_date(day, month, year, clock, zone)
@@ -115,11 +115,18 @@ def _read_spoken(spoken: str) -> _Spoken:
     return _Spoken(protocol, by_protocol(protocol), login, local, fetch)
 
 
-def _is_local(from_: str | None, spoken: _Spoken) -> bool:
-    """Handed in on the host itself. A batch of SMTP is a user's (Exim) where it names no host (UUCP, BITNET)."""
-    if spoken.local or from_ == "mail pickup service":
+def _is_local(from_: str | None, client: Remarks, spoken: _Spoken) -> bool:
+    """Handed in on the host itself: nobody is named, or a user, or the host itself.
+
+    A line that says "local" and names somebody's address tells of a step all the same (so did spammers forge them). A
+    batch of SMTP is a user's (Exim) where it names no host (UUCP, BITNET).
+    """
+    if from_ is None and not (client.address or client.masked):
         return True
-    return spoken.protocol in {"bsmtp", "BSMTP"} and "." not in (from_ or "")
+    if spoken.local:
+        address = client.address or read_address(first_word(from_ or ""))
+        return not address or inside(address) or spoken.software.family == "qmail-scanner"
+    return from_ == "mail pickup service" or (spoken.protocol in {"bsmtp", "BSMTP"} and "." not in (from_ or ""))
 
 
 _kept_spoken = lru_cache(maxsize=2048)(_read_spoken)

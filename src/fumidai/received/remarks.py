@@ -238,6 +238,9 @@ def _ident(before: str, where: dict[str, Place]) -> None:
         # PMDF: ("port 1406"@[192.0.2.7]).
         return
     start = max(before.rfind(" "), before.rfind("\t"), before.rfind("(")) + 1
+    # Sendmail puts a word before what an ident service said: (IDENT:joe@mail.example [192.0.2.7]).
+    if before.startswith("IDENT:", start):
+        start += len("IDENT:")
     if start < len(before) and "ident" not in where:
         where["ident"] = (start + 1, len(before) + 1)
 
