@@ -20,6 +20,7 @@ CHECKED = with_access(
     "a.com",
     ".a.com",
     "[192.0.2.25]",
+    "bücher.test",
     relay_networks=(ip_network("192.0.2.0/28"), ip_network("2001:db8::/32")),
     authenticated=("*",),
     hosts=(Host("ns.other.test"),),
@@ -35,13 +36,19 @@ NAME = helo_need("mx.evil.test")
         ("mx.evil.test", "own-domain"),
         ("MX_1.Evil.Test.", "own-domain"),
         ("xa.com", "own-domain"),
-        ("bücher.test", "own-domain"),
+        ("xn--mnchen-3ya.test", "own-domain"),
+        ("xn--bcher-kva.test", "helo-ours"),
         ("[203.0.113.9]", "own-domain"),
         ("[IPv6:2001:db9::1]", "own-domain"),
         ("[x400:anything]", "own-domain"),
         (None, "helo-malformed"),
         ("", "helo-malformed"),
         ("two words", "helo-malformed"),
+        ("bücher.test", "helo-malformed"),
+        ("bücher.test".encode().decode("latin-1"), "helo-malformed"),
+        ("\u212aiwi.test", "helo-malformed"),  # small it would be a k
+        ("mx。evil.test", "helo-malformed"),
+        ("[１92.0.2.25]", "helo-malformed"),
         ("a..b", "helo-malformed"),
         ("-x.test", "helo-malformed"),
         ("(pc.test)", "helo-malformed"),
@@ -84,6 +91,8 @@ def test_what_a_stranger_calls_himself(helo: str | None | Unknown, rule: str) ->
         (HeloCheck.UNQUALIFIED, "localhost", "helo-unqualified"),
         (HeloCheck.MALFORMED, "pc", "own-domain"),
         (HeloCheck.MALFORMED, "a.com", "own-domain"),
+        (HeloCheck.UNQUALIFIED, "pç", "own-domain"),
+        (HeloCheck.OURS, "bücher.test", "helo-ours"),
     ],
 )
 def test_each_check_by_itself(check: HeloCheck, helo: str | None, rule: str) -> None:
@@ -124,7 +133,7 @@ def test_a_name_is_looked_up_once_it_is_known() -> None:
     assert decide(ignoring, asked, {NAME: Fact("")}).rule == "helo-unresolvable"
 
 
-@pytest.mark.parametrize("helo", ["[203.0.113.9]", "203.0.113.9", "two words", "a.com", None])
+@pytest.mark.parametrize("helo", ["[203.0.113.9]", "203.0.113.9", "two words", "münchen.test", "a.com", None])
 def test_what_is_no_name_of_the_dns_is_not_looked_up(helo: str | None) -> None:
     asked = ask("<u@a.com>", helo=helo)
     assert needs(RESOLVED, asked, Stage.RCPT) == ()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the name in HELO or EHLO says against a client: only what ``refuse_helo`` names, and nothing in its favour.
 
-    malformed      no name and no address literal by the grammar, a bare address, or no HELO at all
+    malformed      no name and no address literal by the grammar (which is ASCII), a bare address, or no HELO at all
     unqualified    a name without a dot
     ours           a domain that we receive for, a mail host of ours, an address of a relay network, the local host
     unresolvable   a name that has no address and no MX
@@ -57,8 +57,7 @@ def helo_to_resolve(case: Case) -> str | None:
     helo = case.request.helo
     if HeloCheck.UNRESOLVABLE not in case.policy.refuse_helo or not isinstance(helo, str) or _is_exempt(case):
         return None
-    is_name = is_domain_name(helo) and numeric_address(helo) is None
-    return domain_key(helo) if is_name and not _is(HeloCheck.OURS, helo, case.policy) else None
+    return domain_key(helo) if _is_name(helo) and not _is(HeloCheck.OURS, helo, case.policy) else None
 
 
 def helo_unresolved(case: Case) -> Decision | None:
@@ -91,7 +90,13 @@ def _is_well_formed(helo: str) -> bool:
     # RFC 5321 §4.1.1.1: ehlo = "EHLO" SP ( Domain / address-literal ); §4.1.3: an address stands in brackets.
     if helo.startswith("["):
         return parse_literal(helo) is not None or is_tagged_literal(helo)
-    return is_domain_name(helo) and numeric_address(helo) is None
+    return _is_name(helo)
+
+
+def _is_name(helo: str) -> bool:
+    # RFC 5321 §2.3.5: names are letters, digits and hyphens of ASCII. RFC 6531 §3.7.1: also of a client that knows
+    # SMTPUTF8, for before EHLO is answered it can't tell whether the server does. So no U-label is a name here.
+    return helo.isascii() and is_domain_name(helo) and numeric_address(helo) is None
 
 
 def _is_ours(helo: str, policy: Policy) -> bool:
