@@ -50,6 +50,7 @@ def ids(found: tuple[Cure, ...]) -> list[str]:
         ("", "", ["pct-host"], ["open-relay"], ["percent-hack"], ["generic-now", "generic-route", "generic-clear", "generic-tell"]),
         ("Mercury/32", "4.8", ["plain-foreign"], ["open-relay"], ["baseline"],
          ["generic-now", "generic-relay", "generic-clear", "generic-tell"]),
+        ("Postfix", "", [], ["late-refusal", "late-refusal-untried"], [], ["generic-untried"]),
         # nothing proven, nothing promised: nothing to do
         ("Postfix", "", ["pct-host"], ["catch-all"], ["percent-hack"], []),
         ("Postfix", "", [], [], [], []),

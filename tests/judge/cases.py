@@ -30,7 +30,12 @@ DENIED = b"550 5.7.1 Relaying denied\r\n"
 
 
 def new_record(
-    *, tests: tuple[str, ...] = TESTS, sending: bool = True, domain: str = "a.test", policy: Policy = POLICY
+    *,
+    tests: tuple[str, ...] = TESTS,
+    sending: bool = True,
+    domain: str = "a.test",
+    policy: Policy = POLICY,
+    local_user: str = "",
 ) -> Record:
     """A record with its questions, all refused, postmaster taken."""
     ground = Ground(
@@ -41,7 +46,7 @@ def new_record(
         encrypted=False,
         domain=domain,
         domains=("a.test",),
-        local_user="",
+        local_user=local_user,
         sender_domain="proof.test",
         proof_domain="proof.test" if sending else "[198.51.100.7]",
         sending=sending,
@@ -57,9 +62,10 @@ def new_record(
     ask = partial(decide, policy)
     mint = partial(make_token, KEY, RUN)
     asked = controls(ground, ask, mint, 1, rcpt_only=not sending)
-    attempts, _ = expand([Entry(catalogue()[name]) for name in tests], ground, ask, mint, 4, rcpt_only=not sending)
+    attempts, void = expand([Entry(catalogue()[name]) for name in tests], ground, ask, mint, 4, rcpt_only=not sending)
     record.controls.update({a.number: a for a in asked})
     record.attempts.update({a.number: a for a in attempts})
+    record.inapplicable.extend(void)
     record.sources.append(str(SOURCE))
     for number in record.all_attempts():
         refuse(record, number)

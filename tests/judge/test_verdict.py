@@ -9,6 +9,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from fumidai.battery.attempt import ControlKind
+from fumidai.battery.row import StepKind
+from fumidai.evidence.finding import Severity
 from fumidai.evidence.outcome import Reason, Stage, Word
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import Entry
@@ -230,6 +232,50 @@ def test_a_row_that_ends_at_rcpt_does_not_apply_to_a_server_that_refuses_late() 
     entry = verdict(record)
     assert entry.verdict is Verdict.CLOSED
     assert [r.outcome.reason for r in entry.tests if r.word is Word.NOT_APPLICABLE] == [Reason.LATE_REFUSAL]
+
+
+LATE_ROWS = ("plain-foreign", "state-local-then-foreign", "state-header-bcc", "scope-known-local")
+
+
+def late_record(local_user: str = "") -> Record:
+    """Every message refused, every recipient taken."""
+    record = new_record(tests=LATE_ROWS, local_user=local_user)
+    for number, attempt in record.attempts.items():
+        if attempt.script[-1].kind is StepKind.MESSAGE:
+            refuse(record, number, Reason.RELAY, Stage.MESSAGE)
+        else:
+            take(record, number)
+    return record
+
+
+def test_a_late_no_without_a_mailbox_is_closed_and_says_what_was_left_open() -> None:
+    entry = verdict(late_record())
+    assert entry.verdict is Verdict.CLOSED
+    left = next(finding for finding in entry.findings if finding.id == "late-refusal-untried")
+    # What ends at RCPT whoever it is for would not be asked with a mailbox either.
+    assert left.evidence == ("state-local-then-foreign", "state-header-bcc")
+    assert (left.severity, left.params["count"], entry.verdict_params["untried"]) == (Severity.MEDIUM, 2, 2)
+    assert left.remedies == ("generic-untried",)
+
+
+def test_with_a_mailbox_nothing_was_left_open() -> None:
+    entry = verdict(late_record("user@a.test"))
+    assert entry.verdict is Verdict.CLOSED
+    assert "untried" not in entry.verdict_params
+    assert [finding.id for finding in entry.findings] == ["late-refusal"]
+
+
+def test_an_early_no_leaves_nothing_open_for_want_of_a_mailbox() -> None:
+    entry = verdict(new_record(tests=LATE_ROWS))
+    assert "untried" not in entry.verdict_params
+    assert not entry.findings
+
+
+def test_beside_a_hole_what_was_left_open_is_no_finding() -> None:
+    record = late_record()
+    entry = verdict(record, (proof_of(record.attempts[number_of(record, "plain-foreign")]),))
+    assert entry.verdict is Verdict.OPEN
+    assert "late-refusal-untried" not in [finding.id for finding in entry.findings]
 
 
 def test_a_recipient_taken_before_a_late_no_is_no_promise_even_where_words_may_be_at_fault() -> None:

@@ -115,6 +115,24 @@ def crowded() -> RunResult:
     )
 
 
+def closed_late() -> RunResult:
+    """Every recipient taken, every message refused, and no mailbox named for the rest."""
+    untried = ("state-local-then-foreign", "state-header-bcc")
+    params: dict[str, str | int] = {"tests": ", ".join(untried), "count": 2}
+    findings = (
+        Finding("late-refusal-untried", Severity.MEDIUM, "mail.a.com", untried, params, ("generic-untried",)),
+        Finding("late-refusal", Severity.LOW, "mail.a.com", ("plain-foreign",), {"stage": "message"}),
+    )
+    late = Outcome(0, Word.REFUSED, Stage.MESSAGE, 550, b"550 5.7.1 relay not permitted\r\n", Reason.RELAY, 1)
+    out = Outcome(0, Word.NOT_APPLICABLE, Stage.CONNECT, reason=Reason.NO_LOCAL_USER)
+    tests = (
+        *(row(number, f"test-{number}", outcome=late) for number in range(1, 9)),
+        *(row(90 + at, name, Word.NOT_APPLICABLE, outcome=out) for at, name in enumerate(untried)),
+    )
+    closed = entry(V.CLOSED, R.ALL_REFUSED, tests, findings=findings, verdict_params={"untried": 2})
+    return run(closed, replace(closed, endpoint=endpoint("2001:db8::25")), waited=120)
+
+
 CASES: dict[str, Callable[[], RunResult]] = {
     "open": open_run,
     "open-many": lambda: open_run(16),
@@ -125,6 +143,7 @@ CASES: dict[str, Callable[[], RunResult]] = {
     "reflects": bounced,
     "closed": lambda: run(entry(V.CLOSED, R.ALL_REFUSED, refused(198))),
     "closed-tls": with_tls,
+    "closed-late": closed_late,
     "inconclusive-blocked": blocked,
     "inconclusive-postmaster": lambda: run(
         entry(V.INCONCLUSIVE, R.POSTMASTER_REFUSED, refused(4), controls=controls(Word.REFUSED))
@@ -140,7 +159,8 @@ CASES: dict[str, Callable[[], RunResult]] = {
 def say(result: RunResult, language: Language) -> str:
     """The text as the golden files hold it."""
     cures = CURES if result.verdict is V.OPEN else ()
-    return render_text(result, language=language, zone=TOKYO, cures=cures, again=AGAIN if cures else "")
+    again = AGAIN if result.verdict in (V.OPEN, V.CLOSED) else ""
+    return render_text(result, language=language, zone=TOKYO, cures=cures, again=again)
 
 
 def write() -> None:

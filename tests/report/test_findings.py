@@ -29,6 +29,7 @@ KNOWN = {
     "catch-all",
     "software-outdated",
     "late-refusal",
+    "late-refusal-untried",
     "deferred-forever",
     "auto-reply",
     "callout-seen",

@@ -36,6 +36,7 @@ _BY_FINDING: Final = {
     "reflects-backscatter": Hole.REFLECTS,
     "postmaster-refused": Hole.POSTMASTER,
     "software-outdated": Hole.OUTDATED,
+    "late-refusal-untried": Hole.UNTRIED,
 }
 _BY_FAMILY: Final = {
     "sender-claim": Hole.SENDER,

@@ -42,6 +42,8 @@ class Hole(StrEnum):
     ROUTE = "route"
     REFLECTS = "reflects"
     POSTMASTER = "postmaster"
+    #: No hole: tests that nobody could make without a mailbox there.
+    UNTRIED = "untried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +444,14 @@ _GENERIC = (
         "generic-outdated",
         N_("bring the software up to date: this version is too old to stand in the open"),
         holes=(Hole.OUTDATED,),
+    ),
+    Remedy(
+        "generic-untried",
+        "generic",
+        Order.PROVE,
+        N_("test again with a mailbox there that may get test messages; the same options, and one more"),
+        ("--local-user ADDRESS",),
+        frozenset({Hole.UNTRIED}),
     ),
     _step(
         "generic-clear",

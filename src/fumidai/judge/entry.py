@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fumidai.dialects.software import identify
-from fumidai.evidence.outcome import Word
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.result import Entry, Software
 from fumidai.judge.findings import find
+from fumidai.judge.late import refuses_late
 from fumidai.judge.record import Record
-from fumidai.judge.rows import LATE, Decide, Standing, Weighed, control_rows, outcome_of, weigh_all
+from fumidai.judge.rows import Decide, Standing, Weighed, control_rows, weigh_all
 from fumidai.judge.vantage import Sight, Vantage, decisive_sight
-from fumidai.judge.verdict import BASELINES, Case, rule
+from fumidai.judge.verdict import Case, rule
 from fumidai.received.read import client_seen, read_received
 
 
@@ -30,7 +30,7 @@ def judge(record: Record, proofs: Sequence[Proof], decide: Decide, vantage: Vant
         interrupted: the user stopped the run before everything was asked.
     """
     own = _own_proofs(record, proofs)
-    weighed = weigh_all(record, own, decide, late_refusal=_refuses_late(record))
+    weighed = weigh_all(record, own, decide, late_refusal=refuses_late(record))
     seen = _seen(record, own)
     lost = decisive_sight(vantage, seen)[0] is Sight.LOST
     sending = record.ground is not None and record.ground.sending
@@ -67,20 +67,6 @@ def open_promises(weighed: Sequence[Weighed]) -> int:
 def _own_proofs(record: Record, proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     known = record.all_attempts()
     return tuple(proof for proof in proofs if proof.attempt in known)
-
-
-def _refuses_late(record: Record) -> bool:
-    """The plain question came to a no only behind RCPT, so a recipient taken there is no promise.
-
-    For what it was refused does not matter here: a row left untested because its words may be at fault was not
-    taken either.
-    """
-    for name in BASELINES:
-        for number, attempt in record.attempts.items():
-            if attempt.test.id == name and number in record.outcomes:
-                outcome = outcome_of(record, number)
-                return outcome.word in {Word.REFUSED, Word.UNTESTED} and outcome.code >= 500 and outcome.stage in LATE
-    return False
 
 
 def _seen(record: Record, proofs: Sequence[Proof]) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from fumidai.evidence.finding import Finding, Severity
 from fumidai.evidence.outcome import Reason, Word
 from fumidai.evidence.proof import ProofKind
 from fumidai.evidence.result import Software
+from fumidai.judge.late import LATE, untried
 from fumidai.judge.record import Failure
-from fumidai.judge.rows import LATE, Standing, Weighed
+from fumidai.judge.rows import Standing, Weighed
 from fumidai.judge.vantage import Sight, as_address, decisive_sight
 from fumidai.judge.verdict import Case
 
@@ -118,6 +119,14 @@ def _late(case: Case, software: Software) -> Iterable[Finding]:
         yield Finding("late-refusal", Severity.LOW, _target(case), (baseline.row.id,), {"stage": stage})
 
 
+def _untried(case: Case, software: Software) -> Iterable[Finding]:
+    """What a late refusal leaves open for want of a mailbox; beside a hole that is known it says nothing new."""
+    waiting = untried(case.record, case.weighed)
+    if waiting and not case.standing(Standing.HOLE):
+        params: dict[str, str | int] = {"tests": ", ".join(_ids(waiting)), "count": len(waiting)}
+        yield Finding("late-refusal-untried", Severity.MEDIUM, _target(case), _ids(waiting), params)
+
+
 def _tls(case: Case, software: Software) -> Iterable[Finding]:
     if case.record.failure is Failure.TLS_FAILED:
         said = case.record.tls_failure
@@ -188,6 +197,7 @@ _FINDERS: Sequence[Finder] = (
     _postmaster,
     _takes_anything,
     _late,
+    _untried,
     _tls,
     _pipelining,
     _blocked,

@@ -23,8 +23,8 @@ from fumidai.policy.request import Action, Decision, Request
 
 Decide = Callable[[Request], Decision]
 
-#: Stages after RCPT: a server that refuses only there has not answered a row that ends at RCPT.
-LATE = frozenset({Stage.DATA, Stage.MESSAGE})
+#: The rows that ask plainly, in the order in which one of them serves as baseline (``maps`` has only the second).
+BASELINES = ("plain-foreign", "plain-self")
 
 
 class Standing(StrEnum):

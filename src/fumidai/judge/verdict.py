@@ -18,12 +18,10 @@ from fumidai.evidence.endpoint import TlsState
 from fumidai.evidence.outcome import Outcome, Reason, Word
 from fumidai.evidence.proof import Proof, ProofKind
 from fumidai.evidence.verdict import Verdict, VerdictReason
+from fumidai.judge.late import untried
 from fumidai.judge.record import Failure, Record
-from fumidai.judge.rows import Standing, Weighed
+from fumidai.judge.rows import BASELINES, Standing, Weighed
 from fumidai.judge.vantage import Vantage
-
-#: The rows that ask plainly, in the order in which one of them serves as baseline (``maps`` has only the second).
-BASELINES = ("plain-foreign", "plain-self")
 
 #: Reasons that say a clean part of ours was refused, so the baseline was not really asked.
 _NOT_ABOUT_RELAYING = frozenset({Reason.SENDER, Reason.CLIENT, Reason.HELO, Reason.TESTER_BLOCKED})
@@ -250,6 +248,8 @@ def _closed(case: Case) -> Ruling:
     params: dict[str, str | int] = {"refused": len(refused), "mailboxes": len(case.standing(Standing.MAILBOX))}
     if case.vantage.neighbour:
         params["neighbour"] = 1
+    if waiting := untried(case.record, case.weighed):
+        params["untried"] = len(waiting)
     only_tls = case.record.endpoint.tls is TlsState.CLEAR and all(i.row.outcome.reason is Reason.TLS for i in refused)
     reason = VerdictReason.TLS_ONLY if refused and only_tls else VerdictReason.ALL_REFUSED
     return Ruling(Verdict.CLOSED, reason, params)

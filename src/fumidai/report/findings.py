@@ -75,7 +75,17 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("The software of {target} is out of date."),
     ),
     "late-refusal": (
-        N_("{target} says no only after it has the whole message; tests that stop at RCPT say nothing here."),
+        N_("{target} says no only after it has taken the recipients; tests that stop at RCPT say nothing here."),
+    ),
+    "late-refusal-untried": (
+        N_(
+            "{target} says no only after it has taken the recipients, and the tests that need a mailbox of its own "
+            "({count}: {tests}) were not made. To make them: --local-user ADDRESS, where ADDRESS may get test messages."
+        ),
+        N_(
+            "{target} says no only after it has taken the recipients, and the tests that need a mailbox of its own "
+            "were not made. To make them: --local-user ADDRESS, where ADDRESS may get test messages."
+        ),
     ),
     "deferred-forever": (
         N_("{target} put tests off (4xx) to the end ({count}): it never said yes or no."),

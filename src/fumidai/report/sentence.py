@@ -209,6 +209,12 @@ ADVICE: dict[VerdictReason, str] = {
     R.INTERRUPTED: N_("Go on where this run stopped: fumidai test --resume {run}"),
 }
 
+#: Behind the sentence of a closed server: how far its refusals were heard.
+UNTRIED = N_(
+    "It said no only after it had taken the recipients, so the attempts that need a mailbox of its own ({untried}) "
+    "were not made. To make them: --local-user ADDRESS, where ADDRESS may get test messages."
+)
+
 LOOK_AT_ITS_LOG = N_("It may know us from an earlier test, or hear only some: look for our address in its log.")
 
 LOOK_AT_HOME = N_(
@@ -233,7 +239,10 @@ def verdict_sentence(
     if texts is None:
         fallback = INCONCLUSIVE_FALLBACK if entry.verdict is Verdict.INCONCLUSIVE else FALLBACK
         return voice.say(fallback, **{**fields, "verdict": entry.verdict, "reason": entry.verdict_reason})
-    return voice.best(texts, fields)
+    sentences = [voice.best(texts, fields)]
+    if entry.verdict is Verdict.CLOSED and fields.get("untried"):
+        sentences.append(voice.say(UNTRIED, **fields))
+    return voice.together(sentences)
 
 
 def advice(entry: Entry, voice: Voice, run: str = "RUN") -> str:

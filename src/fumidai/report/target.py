@@ -9,7 +9,7 @@ Limits: at most `PLACES` places are listed, the worst first; the rest is counted
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fumidai.evidence.outcome import Word
@@ -82,6 +82,7 @@ def _added_up(entries: Sequence[Entry], places: list[str]) -> dict[str, object]:
     server = f"{name} ({', '.join(places)})" if name not in places else ", ".join(places)
     sources = ", ".join(dict.fromkeys(entry.source for entry in entries if entry.source))
     added: dict[str, object] = {"server": server, "total": total, "refused": counts[Word.REFUSED]}
+    added |= {"untried": untried_of(entries)}
     return added | ({"source": sources} if sources else {}) | ({"taken": taken} if taken else {})
 
 
@@ -89,6 +90,17 @@ def counts_text(counts: dict[Word, int], voice: Voice) -> str:
     """Numbers of outcomes, worst first, zeros and what did not apply left out."""
     order = (Word.DELIVERED, Word.ACCEPTED, Word.REFUSED, Word.DEFERRED, Word.UNTESTED)
     return voice.listed(voice.say(COUNTED[word], count=counts[word]) for word in order if counts[word])
+
+
+def untried_of(entries: Iterable[Entry]) -> int:
+    """Attempts that closed servers leave open which say no late, for want of a mailbox there."""
+    return sum(int(entry.verdict_params.get("untried", 0)) for entry in entries if entry.verdict is Verdict.CLOSED)
+
+
+def untried_text(entries: Iterable[Entry], voice: Voice) -> str:
+    """Their number beside the other numbers, "" for none."""
+    count = untried_of(entries)
+    return voice.say(N_("{count} not made without --local-user"), count=count) if count else ""
 
 
 def place_lines(target: Target, voice: Voice, limit: int) -> list[str]:

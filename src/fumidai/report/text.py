@@ -36,6 +36,8 @@ from fumidai.report.target import (
     place_lines,
     target_sentence,
     targets_of,
+    untried_of,
+    untried_text,
 )
 from fumidai.report.untold import basis_lines, untold_lines
 from fumidai.report.voice import Voice, seconds
@@ -57,6 +59,9 @@ _SAID_BY_VERDICT: dict[VerdictReason, frozenset[str]] = {
     R.TLS_FAILED: frozenset({"starttls-failed"}),
     R.DEFERRED: frozenset({"deferred-forever"}),
 }
+
+# Findings that a closed server's sentence has said where attempts were left open (`sentence.UNTRIED`).
+_SAID_BY_UNTRIED = frozenset({"late-refusal", "late-refusal-untried"})
 
 # Reasons whose proof is one reply, and the row that got it.
 _QUOTED = {
@@ -254,6 +259,8 @@ def _findings(target: Target, result: RunResult, page: Page, amount: Amount) -> 
     """What the judge found beyond the verdict, each with its evidence quoted."""
     own = [finding for entry in target.entries for finding in entry.findings]
     said = _SAID_BY_VERDICT.get(target.lead.verdict_reason, frozenset()) | _SAID_BY_EVIDENCE
+    if target.verdict is V.CLOSED and untried_of(target.entries):
+        said |= _SAID_BY_UNTRIED
     lines: list[Line] = []
     blocks: dict[str, list[Line]] = {}
     for finding in worst_first((*own, *result.findings)):
@@ -299,6 +306,8 @@ def _cures(target: Target, cures: Sequence[CureText], page: Page, amount: Amount
         if sum(each.urgency is cure.urgency for each in kept) < amount.cures:
             kept.append(cure)
     again = page.again if target.verdict in (V.OPEN, V.REFLECTS, V.ACCEPTS) else ""
+    if target.verdict is V.CLOSED and untried_of(target.entries) and page.again:
+        again = f"{page.again} --local-user ADDRESS"
     return cure_lines(kept, page.voice, page.width, commands=amount.commands, again=again)
 
 
@@ -333,6 +342,7 @@ def _table(targets: list[Target], page: Page) -> list[Line]:
     for target in targets:
         word = target.verdict.value.upper()
         counts = counts_text(counts_of(target.entries), page.voice) or target.lead.verdict_reason.value
+        counts = page.voice.listed(filter(None, [counts, untried_text(target.entries, page.voice)]))
         text = f"{word:<12}  {pad(page.voice.show(target.name), column)}  {counts}"
         lines.append(Line(text, OF_VERDICT[target.verdict], 0, len(word)))
     return lines
@@ -363,6 +373,8 @@ def _last_line(result: RunResult, code: int, page: Page) -> Line:
     """Verdict, numbers, time, exit code and folder, on one line whatever its length."""
     voice, word = page.voice, result.verdict.value.upper()
     parts = [counts_text(counts_of(result.entries), voice) or voice.say(N_("nothing asked"))]
+    if left := untried_text(result.entries, voice):
+        parts.append(left)
     took = seconds(max(0.0, result.seconds - result.waited))
     if result.waited >= 0.05:
         parts.append(voice.say(N_("{took} + {waited} waiting"), took=took, waited=seconds(result.waited)))

@@ -17,7 +17,7 @@ from fumidai.battery.attempt import Attempt
 from fumidai.battery.row import RowClass
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.judge.record import Failure, Record
-from fumidai.judge.verdict import BASELINES
+from fumidai.judge.rows import BASELINES
 from fumidai.tester.announced import hear_address
 from fumidai.tester.budget import Budget
 from fumidai.tester.questions import Decoy, Listener

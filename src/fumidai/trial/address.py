@@ -19,7 +19,7 @@ from fumidai.battery.row import Entry
 from fumidai.evidence.endpoint import Endpoint, TlsState
 from fumidai.evidence.outcome import Reason, Word
 from fumidai.judge.record import Failure, Record
-from fumidai.judge.verdict import BASELINES
+from fumidai.judge.rows import BASELINES
 from fumidai.tester.interview import Interview
 
 #: Seconds after the last first asking at which a temporary refusal is asked again, where no time was hinted.
