@@ -26,6 +26,7 @@ from fumidai.report.sentence import verdict_sentence
 from fumidai.report.voice import Voice
 from fumidai.store.maildir import deliver, prepare
 from fumidai.store.run import RunFolder
+from fumidai.texts import LANGUAGES
 from fumidai.trial.hosts import parse_target
 from fumidai.trial.order import Order, ProofPlan
 from fumidai.trial.run import new_run_name
@@ -137,7 +138,7 @@ async def test_without_a_mailbox_it_is_closed_with_a_reservation(
     result = await ask(server, tmp_path, "")
     (entry,) = result.entries
     assert (entry.verdict, server.left) == (Verdict.CLOSED, [])
-    said = {language: verdict_sentence(entry, Voice(language)) for language in ("en", "ja")}  # type: ignore[arg-type]
+    said = {language: verdict_sentence(entry, Voice(language)) for language in LANGUAGES}
     assert "only after it had taken the recipients" in said["en"]
     assert "(2) were not made. To make them: --local-user ADDRESS" in said["en"]
     assert "2 通り) は試していません。試すには --local-user ADDRESS" in said["ja"]
