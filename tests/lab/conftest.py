@@ -95,15 +95,21 @@ class Bench:
         return run_fumidai(self.place, self.folder / server.name, server, stranger)
 
 
-def run_fumidai(place: Place, home: Path, server: Server, stranger: Host, port: int = 25) -> Run:
-    """Run the full battery of `fumidai test` in a stranger's network; `home` is a folder that it makes."""
+def run_fumidai(
+    place: Place, home: Path, server: Server, stranger: Host, port: int = 25, *, mailbox: bool = True
+) -> Run:
+    """Run the full battery of `fumidai test` in a stranger's network; `home` is a folder that it makes.
+
+    With a `mailbox`, the tests that need one of the server's own are made too.
+    """
     suffix = stranger_suffix(STRANGERS.index(stranger))
     policy = server.folder / "policy.toml"
     command = [
         "ip", "netns", "exec", place.namespace(stranger.name), sys.executable, "-m", "fumidai", "test",
         f"{server.hostname}:{port}", "--domain", server.domain, "--proof-domain", f"proof{suffix}.test",
         "--sink", ":25",
-        "--mx-domain", f"mx{suffix}-{server.domain}", "--local-user", f"info@{server.domain}",
+        "--mx-domain", f"mx{suffix}-{server.domain}",
+        *(["--local-user", f"info@{server.domain}"] if mailbox else []),
         "--wait", str(server.wait), "--yes", "--format", "json",
         *(["--policy", str(policy)] if policy.exists() else []), *server.arguments,
     ]  # fmt: skip

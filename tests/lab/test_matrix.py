@@ -12,7 +12,7 @@ import pytest
 from lab.servers import all_servers
 from lab.truth import FORMS
 from lab.verify import compare
-from tests.lab.conftest import Bench
+from tests.lab.conftest import Bench, run_fumidai
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -60,6 +60,25 @@ def test_the_right_tests_are_delivered(bench: Bench, name: str) -> None:
     for address, family in ((server.v4, "4"), (server.v6, "6")):
         for row in server.proves if family in server.families else ():
             assert "delivered" in run.outcomes(address).get(row, set()), f"{row} at {address}"
+
+
+@pytest.mark.parametrize("name", ["exim-first-recipient-only"])
+def test_a_closed_that_nobody_could_make_sure_of_says_so(bench: Bench, name: str) -> None:
+    """The hole needs a mailbox there: without one the server is called closed, with what was left open and the way."""
+    bench.runs[name].result()
+    pair = bench.pairs.get()
+    try:
+        server = all_servers()[name]
+        run = run_fumidai(bench.place, bench.folder / f"{name}-bare", server, pair[1], mailbox=False)
+    finally:
+        bench.pairs.put(pair)
+    assert run.report["verdict"] == "closed", explain(run.report)
+    for entry in run.report["targets"]:
+        assert entry["verdict_params"]["untried"] > 0
+        assert "To make them: --local-user ADDRESS" in entry["verdict_text"]
+        assert "state-local-then-foreign" in {
+            row for each in entry["findings"] if each["id"] == "late-refusal-untried" for row in each["evidence"]
+        }
 
 
 def explain(report: dict[str, object]) -> str:
