@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import dns.rrset
 
 from fumidai.dnsbl.names import Takes, query_name
 from fumidai.dnsbl.names import test_points as points
+from tests.net.udp import Send, udp_server
 
 
 class Way(StrEnum):
@@ -79,44 +79,27 @@ def good_list(name: str, *listed: str, codes: tuple[str, ...] = ("127.0.0.2",), 
 @contextlib.contextmanager
 def list_server(*zones: Zone) -> Iterator[int]:
     """Serve zones over UDP on loopback; yields the port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
-        plug.bind(("127.0.0.1", 0))
-        plug.settimeout(0.05)
-        stop = threading.Event()
-        thread = threading.Thread(target=_serve, args=(plug, zones, stop))
-        thread.start()
-        try:
-            yield plug.getsockname()[1]
-        finally:
-            stop.set()
-            thread.join()
-
-
-def _serve(plug: socket.socket, zones: tuple[Zone, ...], stop: threading.Event) -> None:
     late: list[threading.Timer] = []
-    while not stop.is_set():
-        try:
-            wire, client = plug.recvfrom(4096)
-        except TimeoutError:
-            continue
+
+    def answer(wire: bytes, send: Send) -> None:
         query = dns.message.from_wire(wire)
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         zone = next((zone for zone in zones if name.endswith(f".{zone.name}")), None)
-        answer = _answer(query, name, zone)
-        if answer is None:
-            continue
+        answered = _answer(query, name, zone)
+        if answered is None:
+            return
         if zone is not None and zone.delay:
-            late.append(threading.Timer(zone.delay, _send, (plug, answer.to_wire(), client)))
+            late.append(threading.Timer(zone.delay, send, (answered.to_wire(),)))
             late[-1].start()
         else:
-            _send(plug, answer.to_wire(), client)
-    for timer in late:
-        timer.join()
+            send(answered.to_wire())
 
-
-def _send(plug: socket.socket, wire: bytes, client: tuple[str, int]) -> None:
-    with contextlib.suppress(OSError):
-        plug.sendto(wire, client)
+    with udp_server(answer) as port:
+        try:
+            yield port
+        finally:
+            for timer in late:
+                timer.join()
 
 
 def _answer(query: dns.message.Message, name: str, zone: Zone | None) -> dns.message.Message | None:

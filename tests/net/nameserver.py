@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Iterator
 
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
+
+from tests.net.udp import Send, udp_server
 
 Table = dict[tuple[str, str], list[str]]
 """(name without final dot, type) → records; the record ``SERVFAIL`` or ``SILENCE`` stands for that."""
@@ -20,28 +20,14 @@ Table = dict[tuple[str, str], list[str]]
 @contextlib.contextmanager
 def name_server(table: Table) -> Iterator[int]:
     """Serve the table; yields the port. ``table`` may be changed meanwhile."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
-        plug.bind(("127.0.0.1", 0))
-        plug.settimeout(0.05)
-        stop = threading.Event()
-        thread = threading.Thread(target=_serve, args=(plug, table, stop))
-        thread.start()
-        try:
-            yield plug.getsockname()[1]
-        finally:
-            stop.set()
-            thread.join()
 
+    def answer(wire: bytes, send: Send) -> None:
+        answered = _answer(dns.message.from_wire(wire), table)
+        if answered is not None:
+            send(answered.to_wire())
 
-def _serve(plug: socket.socket, table: Table, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            wire, client = plug.recvfrom(4096)
-        except TimeoutError:
-            continue
-        answer = _answer(dns.message.from_wire(wire), table)
-        if answer is not None:
-            plug.sendto(answer.to_wire(), client)
+    with udp_server(answer) as port:
+        yield port
 
 
 def _answer(query: dns.message.Message, table: Table) -> dns.message.Message | None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from fumidai.policy.notice import Source, nearest
+from fumidai.policy.notice import Source
 from fumidai.texts import N_
 
 _NEVER = frozenset({"policy", "resume", "debug", "targets_file"})
@@ -52,15 +52,7 @@ def with_settings(
     for key, value in table.items():
         option = known.get(key.replace("_", "-"))
         if option is None or option.name is None:
-            near = nearest(key, list(known))
-            raise source.error(
-                (section, key),
-                N_('Nobody knows the key "{name}".'),
-                mend=N_('Did you mean "{near}"?') if near else N_("Known here: {known}."),
-                name=key,
-                near=near,
-                known=", ".join(known),
-            )
+            raise source.unknown_key((section, key), list(known))
         meant = _value(option, value, (section, key), source)
         if given.get(option.name) in (None, ()):
             merged[option.name] = meant

@@ -33,7 +33,7 @@ from fumidai.dnsbl.known import known_list
 from fumidai.dnsbl.names import LONGEST_ZONE
 from fumidai.policy.lines import Place
 from fumidai.policy.model import Policy
-from fumidai.policy.notice import Source, nearest
+from fumidai.policy.notice import Source
 from fumidai.smtp.literal import domain_key, is_domain_name
 from fumidai.texts import N_
 
@@ -93,7 +93,7 @@ def read_blocklists(policy: Policy, source: Source) -> BlocklistSettings:
     values: dict[str, object] = {}
     for key, value in table.items():
         if key not in _KNOWN:
-            raise _nobody_knows(key, source)
+            raise source.unknown_key((SECTION, key), _KNOWN)
         if key not in _POLICYS:
             values[key] = _READERS[key](value, (SECTION, key), source)
     settings = BlocklistSettings(**values)  # type: ignore[arg-type]  # each reader gives what its field holds
@@ -109,18 +109,6 @@ def read_blocklists(policy: Policy, source: Source) -> BlocklistSettings:
     for place, zone in enumerate(policy.refuse_listed):
         _look_at(zone, (SECTION, "refuse", place), source)
     return settings
-
-
-def _nobody_knows(key: str, source: Source) -> Exception:
-    near = nearest(key, _KNOWN)
-    return source.error(
-        (SECTION, key),
-        N_('Nobody knows the key "{name}".'),
-        mend=N_('Did you mean "{near}"?') if near else N_("Known here: {known}."),
-        name=key,
-        near=near,
-        known=", ".join(_KNOWN),
-    )
 
 
 def _look_at(zone: str, place: Place, source: Source) -> None:

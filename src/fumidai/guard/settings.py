@@ -31,7 +31,7 @@ from fumidai.guard.declared_proxies import read_proxies
 from fumidai.policy.hosts_access import SERVICES
 from fumidai.policy.lines import Place
 from fumidai.policy.model import Network, Policy
-from fumidai.policy.notice import Source, nearest
+from fumidai.policy.notice import Source
 from fumidai.smtp.literal import is_domain_name
 from fumidai.texts import N_
 
@@ -210,15 +210,7 @@ def read_settings(policy: Policy, source: Source) -> GuardSettings:
     table = policy.sections.get(SECTION, {})
     for key in table:
         if key not in _KNOWN:
-            near = nearest(key, _KNOWN)
-            raise source.error(
-                (SECTION, key),
-                N_('Nobody knows the key "{name}".'),
-                mend=N_('Did you mean "{near}"?') if near else N_("Known here: {known}."),
-                name=key,
-                near=near,
-                known=", ".join(_KNOWN),
-            )
+            raise source.unknown_key((SECTION, key), _KNOWN)
     served = "listen" in table or "listen_tls" in table
     if "backend" not in table and (served or "policy_service" not in table):
         raise source.error((SECTION,), N_("It is not said what stands behind the guard."), mend=_EXAMPLE)

@@ -9,12 +9,13 @@ Limits: one error is raised, the first; warnings are collected all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from fumidai.errors import PolicyError
 from fumidai.policy.lines import Place
+from fumidai.texts import N_
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -59,6 +60,14 @@ class Source:
         """The error for a place; the caller raises it."""
         return PolicyError(message, file=self.file, line=self.line(place), key=dotted(place), mend=mend, **params)
 
+    def unknown_key(self, place: Place, known: Sequence[str]) -> PolicyError:
+        """The error for a key (the end of its place) that nobody knows; the caller raises it."""
+        name = str(place[-1])
+        near = nearest(name, known)
+        mend = N_('Did you mean "{near}"?') if near else N_("Known here: {known}.")
+        message = N_('Nobody knows the key "{name}".')
+        return self.error(place, message, mend=mend, name=name, near=near, known=", ".join(known))
+
     def warn(self, place: Place, message: str, *, mend: str = "", **params: object) -> None:
         """Keep a warning for a place."""
         self.warnings.append(Warning_(message, self.file, self.line(place), dotted(place), mend, params))
@@ -70,7 +79,7 @@ def dotted(place: Place) -> str:
     return ".".join(name if _BARE.fullmatch(name) else f'"{name}"' for name in names)
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, "" if none is near."""
     folded = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)

@@ -125,17 +125,7 @@ def _complain(problem: ValidationError, source: Source) -> NoReturn:
         mend = N_("Put it in brackets: [{given}].") if first["type"] == "list_type" and isinstance(given, str) else ""
         raise source.error(place, message, mend=mend, given=_shown(given))
     table = tuple(part for part in place[:-1] if isinstance(part, str))
-    known = KNOWN.get(table, [])
-    near = nearest(str(place[-1]), known)
-    mend = N_('Did you mean "{near}"?') if near else N_("Known here: {known}.")
-    raise source.error(
-        place,
-        N_('Nobody knows the key "{name}".'),
-        mend=mend,
-        name=place[-1],
-        near=near,
-        known=", ".join(known),
-    )
+    raise source.unknown_key(place, KNOWN.get(table, []))
 
 
 def _place(error: ErrorDetails) -> Place:
