@@ -162,6 +162,14 @@ def test_recipients_are_redacted(end: bytes) -> None:
     assert redact(HEAD, KEY) == redact(HEAD, KEY) != redact(HEAD, b"another key")
 
 
+@pytest.mark.parametrize("after", [b".", b".-", b"." * 9])
+def test_a_dot_behind_an_address_hides_it_from_nobody(after: bytes) -> None:
+    head = b"Received: from a by b for you@example.net" + after + b"; x\nTo: other@example.net" + after + b"\n\n"
+    found = redact(head, KEY)
+    assert b"you@" not in found
+    assert b"other@" not in found
+
+
 def test_an_empty_to_stays_empty() -> None:
     assert redact(b"To: \nSubject: x\n\n", KEY) == b"To: \nSubject: x\n\n"
 

@@ -80,3 +80,10 @@ def test_the_summary_begins_with_the_gravest_word(verdict: str) -> None:
         summary.add(row(verdict=verdict))
     summary.add(row(verdict="no-evidence"))
     assert render_summary(summary).startswith(f"{verdict.upper()}   6 messages")
+
+
+def test_a_screen_gets_what_it_can_show() -> None:
+    summary = Summary()
+    summary.add(row(relay="中継.example", source_name="踏み台"))
+    assert "中継.example" in render_summary(summary)
+    assert render_summary(summary, encodable=str.isascii).isascii()

@@ -174,3 +174,11 @@ def test_whom_to_tell_is_a_hint(client: bytes, hint: str) -> None:
     assert "-o report.arf" in text
     assert hint in text
     assert ("abuse@" in text) == bool(hint)
+
+
+def test_a_name_that_the_screen_can_not_show_is_no_word_of_a_command() -> None:
+    message = message_of(spam(), "証拠.eml")
+    assert "fumidai trace '証拠.eml' -o" in render_trace_text(message)
+    told = render_trace_text(message, encodable=str.isascii)
+    assert "fumidai trace FILE -o" in told
+    assert told.isascii()

@@ -85,6 +85,56 @@ def test_a_masked_address_is_not_guessed(resolver: Resolver) -> None:
     assert after.relay.ip == ""
 
 
+FOR = b"with ESMTP id 4Xk1 for <you@example.net>"
+EXCHANGERS = ["10 mx.example.net.", "20 relay.a.test."]
+
+
+def exchanger(found: list[tuple[str, str]]) -> list[str]:
+    """Whom the findings call a mail exchanger."""
+    return [target for one, target in found if one == "dns-mail-exchanger"]
+
+
+@pytest.mark.parametrize(
+    ("line", "to"),
+    [(b"with ESMTP id 4Xk1", "example.net"), (FOR, ""), (FOR, "elsewhere.example"), (FOR.upper(), "")],
+)
+def test_a_mail_exchanger_of_the_recipient(resolver: Resolver, table: Table, line: bytes, to: str) -> None:
+    """A second one that nobody named looks like a relay; the DNS of the recipient's domain knows it."""
+    table["example.net", "MX"] = EXCHANGERS
+    trace = traced(spam().replace(b"with ESMTP id 4Xk1", line))
+    found = asyncio.run(check(trace, resolver, to))
+    (one,) = (one for one in found if one.id == "dns-mail-exchanger")
+    assert dict(one.params) == {"name": "relay.a.test", "domain": "example.net"}
+
+
+def test_the_recipients_own_address_where_there_is_no_exchanger(resolver: Resolver, table: Table) -> None:
+    table["example.net", "A"] = ["192.0.2.25"]
+    assert exchanger(asyncio.run(_named(resolver, "example.net"))) == ["relay.a.test"]
+    table["example.net", "MX"] = ["0 ."]
+    assert exchanger(asyncio.run(_named(resolver, "example.net"))) == []
+
+
+def test_a_name_alone_makes_no_exchanger(resolver: Resolver, table: Table) -> None:
+    """A stranger may call himself like one: its address decides; only where that is masked, its name."""
+    table["example.net", "MX"] = EXCHANGERS
+    table["relay.a.test", "A"] = ["198.51.100.1"]
+    assert exchanger(asyncio.run(_named(resolver, "example.net"))) == []
+    masked = traced(spam().replace(b"[192.0.2.25]", b"[***.***.***.***]"))
+    assert exchanger(asyncio.run(_named(resolver, "example.net", masked))) == ["relay.a.test"]
+    assert exchanger(asyncio.run(_named(resolver, "other.example", masked))) == []
+
+
+def test_exchangers_that_nobody_could_tell(resolver: Resolver, table: Table) -> None:
+    table["example.net", "MX"] = ["SERVFAIL"]
+    assert ("dns-failed", "example.net") in asyncio.run(_named(resolver, "example.net"))
+    table["example.net", "MX"] = [f"{rank} x{rank}.example." for rank in range(10)] + ["99 relay.a.test."]
+    assert exchanger(asyncio.run(_named(resolver, "example.net"))) == []
+
+
+async def _named(resolver: Resolver, to: str, trace: Trace | None = None) -> list[tuple[str, str]]:
+    return [(one.id, one.target) for one in await check(trace or traced(), resolver, to)]
+
+
 def test_the_verdict_stays(resolver: Resolver, table: Table) -> None:
     table.clear()
     before = traced()

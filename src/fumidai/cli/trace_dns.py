@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from fumidai.cli.trace_outputs import Found, Output, found_of
 from fumidai.net.resolver import Resolver
+from fumidai.received.clues import domain_of
 from fumidai.trace.checks import checked
 from fumidai.trace.letter import Trouble
 
@@ -26,7 +27,8 @@ class Looked(Output):
 
     def add(self, found: Found) -> None:
         if found.message is not None:
-            trace = checked(found.message.trace, self.resolver, self.loop)
+            to = domain_of(found.message.headers, "to")
+            trace = checked(found.message.trace, self.resolver, self.loop, to)
             found = found_of(replace(found.message, trace=trace), line=bool(found.line), original=found.original)
         for output in self.outputs:
             output.add(found)

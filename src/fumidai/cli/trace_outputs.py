@@ -94,7 +94,7 @@ class ForPeople(Output):
         if self.verbose and self.summary.messages > FEW:
             for message in self.few[:FEW] if self.summary.messages == FEW + 1 else ():
                 self._write(self._whole(message, quiet=True))
-            self._write(_row_line(found.row))
+            self._write(show(_row_line(found.row), encodable=self._shown()[2]))
 
     def end(self, troubles: Sequence[Trouble]) -> None:
         if 0 < self.summary.messages <= FEW:

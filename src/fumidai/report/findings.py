@@ -156,6 +156,10 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("DNS today: {name} has {addresses}; whether it was that address then, only the reporter can tell."),
         N_("DNS today has addresses for {target}."),
     ),
+    "dns-mail-exchanger": (
+        N_("DNS today: {name} is a mail exchanger of {domain}. If that domain is yours, name the host with --ours."),
+        N_("DNS today has {target} as a mail exchanger of the recipient. If it is yours, name it with --ours."),
+    ),
     "dns-reverse-confirms": (
         N_("DNS today: {address} is called {name}, and the name leads back."),
         N_("DNS today: the name of {target} leads back."),

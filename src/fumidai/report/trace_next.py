@@ -46,7 +46,7 @@ def next_steps(message: Message, voice: Voice) -> tuple[Step, ...]:
 
 
 def _of_relay(message: Message, relay: Relay, voice: Voice) -> Iterator[Step]:
-    file = file_word(message.file)
+    file = file_word(message.file, voice)
     if not relay.ip:
         yield Step(voice.say(N_("Name it:")), f"fumidai trace {file} --relay-address ADDRESS")
     target = relay.ip or (relay.name if _is_plain(relay.name) else "")
@@ -63,7 +63,7 @@ def _report(message: Message, voice: Voice) -> Step:
     site = _site_to_tell(message)
     hint = N_("for abuse@{site}? (RFC 2142)")
     text = voice.say(hint, site=site) if site else voice.say(N_("an abuse report"))
-    return Step(voice.say(N_("Report:")), f"fumidai trace {file_word(message.file)} -o report.arf", text)
+    return Step(voice.say(N_("Report:")), f"fumidai trace {file_word(message.file, voice)} -o report.arf", text)
 
 
 def _site_to_tell(message: Message) -> str:
@@ -74,8 +74,8 @@ def _site_to_tell(message: Message) -> str:
     return found if _is_plain(found) else ""
 
 
-def file_word(name: str) -> str:
-    """A file's name as a word of a shell's command; FILE where it can't be written as one."""
-    if name == "-" or not name.isprintable() or show(name) != name:
+def file_word(name: str, voice: Voice) -> str:
+    """A file's name as a word of a shell's command; FILE where it can't be written as one, or not on this screen."""
+    if name == "-" or not name.isprintable() or show(name) != name or voice.show(name) != name:
         return "FILE"
     return shlex.quote(f"./{name}" if name.startswith("-") else name)

@@ -59,10 +59,15 @@ def recipients(head: bytes) -> set[bytes]:
     found: set[bytes] = set()
     for name, value in _FIELD.findall(head):
         if name.lower() in _FIELDS:
-            found |= {address.group().lower() for address in _ADDRESS.finditer(value)}
+            found |= {_plain(address.group()) for address in _ADDRESS.finditer(value)}
         elif name.lower() == b"received":
-            found |= {address[1].lower() for address in _FOR.finditer(value)}
+            found |= {_plain(address[1]) for address in _FOR.finditer(value)}
     return found
+
+
+def _plain(address: bytes) -> bytes:
+    """In small letters, without what a sentence or a root leaves behind it."""
+    return address.lower().rstrip(b".-")
 
 
 def token(address: bytes, key: bytes) -> bytes:

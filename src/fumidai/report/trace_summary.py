@@ -185,7 +185,7 @@ def _table(
     listed = ranked(parties)
     yield Line()
     yield Line(voice.say(title))
-    names = [" ".join(part for part in key if part) or "?" for key, _ in listed[:most]]
+    names = [voice.show(" ".join(part for part in key if part)) or "?" for key, _ in listed[:most]]
     room = min(max(cells(name) for name in names), max(width - 46, 20))
     for name, (_, party) in zip(names, listed, strict=False):
         numbers = f"{party.messages:>9,}  {len(party.peers):>5,} {voice.say(peers)}"

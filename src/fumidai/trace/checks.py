@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hold a trace against the DNS: are the names and addresses in it still each other's?
 
-Asked are the relay's address and the source's, and the name by which the relay's own line calls its host. What is found
+Asked are the relay's address and the source's, the name by which the relay's own line calls its host, and the mail
+exchangers of the recipient's domain: a second one that ``--ours`` doesn't name looks like a relay. What is found
 becomes findings, never another verdict: the DNS is of today and the mail of then, and whoever owns an address writes
 its reverse name himself; only a name that leads back says something.
 
@@ -9,8 +10,10 @@ its reverse name himself; only a name that leads back says something.
     dns-reverse-confirms dns-reverse-differs   the address has a name that leads back to it, or one that doesn't
     dns-missing dns-failed                     the address has no name or the name no address; nobody could tell
     dns-hint                                   the address is masked: what the name has today
+    dns-mail-exchanger                         the relay is a mail exchanger of the recipient's domain
 
-Limits: two look-ups for an address, one for a name; private addresses and names without a dot are not asked.
+Limits: two look-ups for an address, one for a name, and for at most three domains one and one for each of their first
+ten exchangers; private addresses and names without a dot are not asked.
 """
 
 from __future__ import annotations
@@ -24,29 +27,59 @@ from typing import Final
 from fumidai.evidence.finding import Finding, Severity
 from fumidai.net.resolver import Addresses, Resolver, as_address
 from fumidai.received.address import inside
-from fumidai.received.trace import Trace
+from fumidai.received.site import plain_name
+from fumidai.received.trace import Relay, Trace
 from fumidai.smtp.literal import is_domain_name
 
 #: Severity of all of them: they prove nothing.
 _INFO: Final = Severity.INFO
+_EXCHANGERS_AT_MOST: Final = 10
 
 
-def checked(trace: Trace, resolver: Resolver, loop: asyncio.Runner) -> Trace:
-    """The trace with what the DNS says today added to its findings."""
-    found = loop.run(check(trace, resolver))
+def checked(trace: Trace, resolver: Resolver, loop: asyncio.Runner, to: str = "") -> Trace:
+    """The trace with what the DNS says today added to its findings.
+
+    Args:
+        to: the domain of the To field, for lines that name no recipient.
+    """
+    found = loop.run(check(trace, resolver, to))
     return replace(trace, findings=(*trace.findings, *found)) if found else trace
 
 
-async def check(trace: Trace, resolver: Resolver) -> Sequence[Finding]:
+async def check(trace: Trace, resolver: Resolver, to: str = "") -> Sequence[Finding]:
     """What the DNS says today of the relay and of the source."""
     relay, source = trace.relay, trace.source
     found: list[Finding] = []
     if relay is not None:
+        lines = (trace.hops[relay.output].hop, trace.hops[relay.own].hop)
+        domains = [domain for domain in (*(line.for_.rpartition("@")[2] for line in lines), to) if _asked(domain)]
+        found += [one async for one in _exchanger(relay, list(dict.fromkeys(map(str.lower, domains))), resolver)]
         name = next((one for one in (relay.name, trace.hops[relay.own].hop.by) if _asked(one)), "")
         found += [one async for one in _pair(relay.ip, name, resolver)]
     if source is not None and (relay is None or source.ip != relay.ip):
         found += [one async for one in _pair(source.ip, source.rdns if _asked(source.rdns) else "", resolver)]
     return found
+
+
+async def _exchanger(relay: Relay, domains: Sequence[str], resolver: Resolver) -> AsyncIterator[Finding]:
+    """The relay as a mail exchanger of a domain that the message was for."""
+    for domain in domains:
+        answer = await resolver.mx(domain)
+        if answer.failed:
+            yield Finding("dns-failed", _INFO, domain, params={"name": domain, "why": answer.text})
+        # RFC 5321 §5.1: a domain without exchangers is its own; RFC 7505: a null one takes no mail.
+        names = answer.names or (() if answer.null or answer.failed else (domain,))
+        for name in filter(_asked, names[:_EXCHANGERS_AT_MOST]):
+            if await _is_host(relay, name, resolver):
+                yield Finding("dns-mail-exchanger", _INFO, relay.name, params={"name": name, "domain": domain})
+                return
+
+
+async def _is_host(relay: Relay, name: str, resolver: Resolver) -> bool:
+    """By the address that the border saw; where that is masked, by the name."""
+    if not relay.ip:
+        return plain_name(relay.name) == plain_name(name)
+    return ip_address(relay.ip) in (await resolver.addresses(name)).addresses
 
 
 async def _pair(ip: str, name: str, resolver: Resolver) -> AsyncIterator[Finding]:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import contextlib
 import email
-import email.errors
 import email.policy
 import re
 from collections.abc import Iterator
 from email.message import Message
+from itertools import islice
 from typing import Final
 
 from fumidai.received.headers import HEAD_AT_MOST
@@ -30,22 +30,12 @@ from fumidai.received.paste import Pasted, unpaste
 from fumidai.received.read import read_head
 from fumidai.received.stamp import read_stamp
 from fumidai.received.trace import Report
+from fumidai.trace.attached import BROKEN, Original, originals
 from fumidai.trace.letter import How, Letter, Origin
 
 #: Octets of a message that may be read for what is attached to it.
 WHOLE_AT_MOST: Final = 32 * 1024 * 1024
 _ATTACHED_AT_MOST: Final = 100
-#: How MIME's library says that something is broken: charsets nobody has, letters where octets should be, thousands of
-#: parts inside each other.
-_BROKEN: Final = (
-    email.errors.MessageError,
-    UnicodeError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
 #: A line of a head that neither goes on nor begins with a name and a colon (RFC 5322 §2.2), nor is an mbox's.
 _STRAY: Final = re.compile(rb"(?m)^(?![ \t\r\n]|[!-9;-~]++[ \t]*+:|>?From )")
 
@@ -103,8 +93,8 @@ def _attached(found: bytes, origin: Origin, *, of_report: bool) -> tuple[Letter,
         message = email.message_from_bytes(found[:WHOLE_AT_MOST], policy=email.policy.compat32)
         if of_report and not _is_report(message):
             return ()
-        inside = [part for part, _ in zip(_originals(message), range(_ATTACHED_AT_MOST), strict=False)]
-    except _BROKEN:
+        inside = [*islice(originals(message, found), _ATTACHED_AT_MOST)]
+    except BROKEN:
         return ()
     many = len(inside) > 1
     return tuple(
@@ -113,54 +103,13 @@ def _attached(found: bytes, origin: Origin, *, of_report: bool) -> tuple[Letter,
     )
 
 
-def _originals(message: Message) -> Iterator[bytes]:
-    """The originals: whole messages, or their heads alone (RFC 5965 §2: text/rfc822-headers)."""
-    if not message.is_multipart():
-        return
-    for part in message.get_payload():
-        if not isinstance(part, Message):
-            continue
-        kind = part.get_content_type()
-        if kind == "message/rfc822":
-            yield from _inner(part)
-        elif kind in ("text/rfc822-headers", "text/rfc822"):
-            payload = part.get_payload(decode=True)
-            yield payload if isinstance(payload, bytes) else b""
-        elif kind.startswith("multipart/"):
-            yield from _originals(part)
-
-
-def _inner(part: Message) -> Iterator[bytes]:
-    payload = part.get_payload()
-    # RFC 2046 §5.2.1 forbids base64 for message/rfc822, and reporters do it all the same: then the message that was
-    # read in there is one that has only a body.
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    if isinstance(inner, Message):
-        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-        if encoding in ("base64", "quoted-printable") and not inner.keys():
-            inner["Content-Transfer-Encoding"] = encoding
-            decoded = inner.get_payload(decode=True)
-            yield decoded if isinstance(decoded, bytes) else b""
-        else:
-            yield _written(inner)
-
-
-def _written(inner: Message) -> bytes:
-    """A message as bytes; of one that the library can read and not write, its head."""
-    try:
-        return inner.as_bytes(policy=email.policy.compat32.clone(max_line_length=0))
-    except _BROKEN:
-        head = "".join(f"{name}: {value}\n" for name, value in inner.raw_items())
-        return head.encode("utf-8", "surrogateescape") + b"\n"
-
-
-def _placed(part: bytes, found: bytes, origin: Origin) -> Letter:
+def _placed(original: Original, found: bytes, origin: Origin) -> Letter:
     """The letter, with its place in what was found where it stands there as it is."""
-    head = part[: min(len(part), 2000)]
-    at = found.find(head) if len(head) > 20 else -1
-    if at < 0:
-        # Written anew with other line ends: its first Received line leads to the place.
-        at = found.find(part.split(b"\n", 1)[0].rstrip(b"\r")) if part.strip() else -1
+    part = original.message
+    at = original.at
+    if at is None:
+        # Decoded or written anew: its first line may lead to the place.
+        at = found.find(part.split(b"\n", 1)[0].rstrip(b"\r")) if part.strip() else 0
     shift = max(at, 0)
     return Letter(origin, part, read_head(part), None, lambda start, end: (start + shift, end + shift))
 
@@ -168,7 +117,7 @@ def _placed(part: bytes, found: bytes, origin: Origin) -> Letter:
 def _pasted(found: bytes, origin: Origin) -> tuple[Letter, ...]:
     heads = unpaste(found)
     if not any(heads) and b"base64" in found[:HEAD_AT_MOST].lower():
-        with contextlib.suppress(*_BROKEN):
+        with contextlib.suppress(*BROKEN):
             heads = tuple(head for text in _decoded(found) for head in unpaste(text))
     many = len(heads) > 1
     return tuple(
