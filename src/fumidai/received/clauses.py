@@ -121,11 +121,14 @@ def _names(token: str) -> bool:
 
 def _clause(found: Sequence[str], where: Sequence[Place], index: int, end: int, word: str) -> tuple[Place, Place]:
     """Value and remarks of the clause whose tokens are from ``index`` up to ``end``."""
+    comments = [at for at in range(index, end) if found[at][0] == "(" and len(found[at]) > 1]
+    # qpsmtpd and Axigen: with (AES128-SHA encrypted) ESMTPSA.
+    if word == "with" and comments[:1] == [index]:
+        index += 1
     last = index
     while last < end and found[last][0] not in "();":
         last += 1
     if word not in {"from", "with", "date"}:
         last = min(last, index + 1)
     value = (where[index][0], where[last - 1][1]) if last > index else NOWHERE
-    comments = [at for at in range(index, end) if found[at][0] == "(" and len(found[at]) > 1]
     return value, (where[comments[0]][0], where[comments[-1]][1]) if comments else NOWHERE

@@ -25,7 +25,7 @@ _KEEP_AT_MOST: Final = 300
 # Parts that come with the address, or not at all.
 _OF_ADDRESS: Final = frozenset({"ip", "masked", "rdns"})
 _ADDRESS_AT_MOST: Final = 90
-_UNKNOWN: Final = frozenset({"unknown", "softdnserr", "unverified", "nobody", "unresolved"})
+_UNKNOWN: Final = frozenset({"unknown", "unknown_domain", "softdnserr", "unverified", "nobody", "unresolved"})
 
 # Most remarks are one comment "(ident@name [address])" or "(address)".
 _USUAL: Final = re.compile(
@@ -36,7 +36,9 @@ _USUAL: Final = re.compile(
 )
 _HELO: Final = re.compile(r"(?<=[\s(\"])(?:helo=|(?:helo|ehlo|lhlo)\s{1,40})([^\s,;()]{0,300})", re.IGNORECASE)
 _IDENT: Final = re.compile(r"(?<=[\s(])ident=([^\s,;()]{1,200})", re.IGNORECASE)
-_SENDER: Final = re.compile(r"(?<=[\s(])envelope-(?:from|sender)\s{1,4}<?([^\s<>()]{0,320})", re.IGNORECASE)
+_SENDER: Final = re.compile(
+    r"(?<=[\s(])(?:envelope-(?:from|sender)|sender:)\s{1,40}<?([^\s<>()]{0,320})", re.IGNORECASE
+)
 # Postfix "(Authenticated sender: joe)", Courier "(AUTH: LOGIN joe, TLS: …)", sendmail "(authenticated bits=0)" and
 # "(authenticated as joe)", Kerio "(authenticated user joe)", CommuniGate "(account joe …)", others "(auth=joe)",
 # "(smtp-auth username joe)".
@@ -157,7 +159,8 @@ def _comment(text: str) -> Remarks:
         rest = text[: found.start()] + " " * (found.end() - found.start()) + text[found.end() :]
     if "ident=" in low and (found := _IDENT.search(rest)) is not None:
         where["ident"] = found.span(1)
-    if "envelope-" in low and (found := _SENDER.search(rest)) is not None:
+    # Smail: (sender: <joe@mail.example>); Postfix's "(Authenticated sender: joe)" is a login.
+    if ("envelope-" in low or low.startswith("(sender:")) and (found := _SENDER.search(rest)) is not None:
         where["envelope_from"] = found.span(1)
     elif low.startswith(_LOGINS) and (found := _LOGIN.match(rest)) is not None:
         where["auth"] = found.span(found.lastindex or 1)

@@ -103,11 +103,11 @@ def confirmed_name(hop: Hop) -> str:
     """The client's looked-up name, as far as it may be believed; "" where anybody could have made it up.
 
     A reverse name is what the owner of an address says. Sendmail notes if the name doesn't lead back ("may be forged"),
-    Postfix, Exim and OpenSMTPD leave such a name out, qmail takes it as it is; what ZMailer's flags say of it is not
-    known here.
+    Postfix, Exim and OpenSMTPD leave such a name out, qmail and qpsmtpd take it as it is; what ZMailer's flags say of
+    it is not known here.
     """
     family = hop.family
-    if family in {"qmail", "zmailer"} and hop.client.ip:
+    if family in {"qmail", "qpsmtpd", "zmailer"} and hop.client.ip:
         return ""
     return "" if family.startswith("sendmail") and b"may be forged" in hop.raw else hop.client.rdns
 
