@@ -2,7 +2,8 @@
 """Invariant: any bytes are read as hops and weighed, nothing raises, and every span points at what it is the span of.
 
 An input is a message. Besides, the two ways to cut a line give the same, and a trace holds together: a relay and its
-own line only with the verdict ``relay``, a source only with evidence, every Received line once.
+own line only with the verdict ``relay``, a source only with evidence, every Received line once; other fields than those
+change neither verdict nor relay nor source.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ PIECES = [
         b"(qmail 1 invoked by uid 1)",
         b"\x1b$B(!\x1b(B",
     ),
-    *(b"Date: ", b"From: "),
+    *(b"Date: ", b"From: ", b"\nReceived-SPF: ", b"client-ip=", b"\nAuthentication-Results: ", b"policy.iprev="),
+    *(b"\nX-Originating-IP: ", b"\nX-Forefront-Antispam-Report: CIP:", b" with HTTP ", b" designates "),
 ]
 _PIECES = ("day", "month", "year", "clock", "zone")
 
@@ -60,8 +62,11 @@ def target(data: bytes) -> None:
     for field in head.headers.values():
         assert blanked(data[field.span.start : field.span.end]) == field.text
     client_seen(head.hops, [hop.by for hop in head.hops[:1]])
-    trace = weigh(head.hops, head.headers)
+    trace = weigh(head.hops, head.headers, message=data)
     assert [step.hop for step in trace.hops] == list(head.hops)
+    # Other fields make a verdict more or less sure, and nothing else.
+    alone = weigh(head.hops, head.headers)
+    assert (trace.verdict, trace.relay, trace.source) == (alone.verdict, alone.relay, alone.source)
     assert (trace.relay is not None) == (trace.verdict is TraceVerdict.RELAY)
     assert (trace.source is None) == (trace.verdict is TraceVerdict.NO_EVIDENCE)
     if trace.relay is not None:

@@ -42,7 +42,7 @@ def test_the_target_sees_a_span_that_is_wrong(monkeypatch):
 
 def traced(message: bytes) -> Trace:
     head = read_head(message)
-    return weigh(head.hops, head.headers)
+    return weigh(head.hops, head.headers, message=message)
 
 
 BAD = {

@@ -30,8 +30,9 @@ def expected(path: Path) -> dict[str, Any]:
 
 
 def traced(path: Path) -> Trace:
-    head = read_head(path.read_bytes())
-    return weigh(head.hops, head.headers)
+    message = path.read_bytes()
+    head = read_head(message)
+    return weigh(head.hops, head.headers, message=message)
 
 
 def said(hop: Hop) -> dict[str, str]:

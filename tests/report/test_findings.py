@@ -48,6 +48,9 @@ KNOWN = {
     "customer",
     "lines-disagree",
     "time-backwards",
+    "address-offered",
+    "address-contradicted",
+    "web-client",
 }
 
 

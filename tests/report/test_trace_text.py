@@ -44,8 +44,29 @@ From: a@b.example
 def message_of(data: bytes, file: str = "spam.eml", told: str = "") -> Message:
     """A message and its trace."""
     letter = letters(data, file)[0]
-    trace = weigh(letter.head.hops, letter.head.headers, relay_address=told, around=letter.around)
+    head, around = letter.head, letter.around
+    trace = weigh(head.hops, head.headers, relay_address=told, around=around, message=letter.message)
     return Message(trace, file, letter.head.headers, around=letter.around)
+
+
+MASKED = (Path(__file__).parents[1] / "messages" / "fields" / "masked.eml").read_bytes()
+
+
+@pytest.mark.parametrize("quote", [b"", b"> "])
+def test_an_address_that_a_field_still_tells_is_offered(quote: bytes) -> None:
+    data = b"".join(quote + line for line in MASKED.splitlines(keepends=True))
+    text = render_trace_text(message_of(data), width=200)
+    assert "Received-SPF says that ns.relay.example had the address 192.0.2.25." in text
+    assert "trace spam.eml --relay-address 192.0.2.25" in text
+    told = render_trace_text(message_of(data, told="192.0.2.25"), width=200)
+    assert "Received-SPF" not in told
+    assert "Name it:" not in told
+
+
+def test_of_several_addresses_none_is_put_into_the_command() -> None:
+    text = render_trace_text(message_of(b"X-Sender-IP: 192.0.2.26\n" + MASKED), width=200)
+    assert "X-Sender-IP says" in text
+    assert "--relay-address ADDRESS" in text
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -10,8 +10,8 @@ line is that peer's own, and where the peer's site took the message from outside
 * the peer is a list or a forwarder, or mails for a sender of its own, or the older lines are not its own:
   **undecided**.
 
-``clues`` and ``clock`` raise or lower the confidence. They never decide: the relay of a true report had a clock 758
-seconds fast, and "time goes backwards" would have acquitted it.
+``clues``, ``clock`` and ``testimony`` (other fields that name the peer) raise or lower the confidence. They never
+decide: the relay of a true report had a clock 758 seconds fast, and "time goes backwards" would have acquitted it.
 
 Limits: a peer may have invented the lines below its own; a secondary mail exchanger that ``ours`` doesn't name looks
 like a relay. A trace is a reason to test a host, not to list it.
@@ -32,6 +32,7 @@ from fumidai.received.date import read_date
 from fumidai.received.headers import Headers
 from fumidai.received.hop import Client, Hop, Kind
 from fumidai.received.site import address_site, is_line, plain_name, site
+from fumidai.received.testimony import LESS_SURE, WEB, hear, testified, web_client
 from fumidai.received.trace import (
     Border,
     Claim,
@@ -49,8 +50,6 @@ __all__ = ["Ours", "weigh"]
 
 Claims = dict[int, tuple[Trust, tuple[Claim, ...]]]
 
-# Protocols of web mailers: whoever speaks them had logged in there.
-_WEB: Final = ("HTTP", "HTTPS", "HTTPU", "HTTPD", "DAV")
 _AGREEMENT_POINTS: Final = {
     Agreement.NAME: 3,
     Agreement.ADDRESS: 3,
@@ -70,6 +69,7 @@ def weigh(
     relay_address: str = "",
     around: Report | None = None,
     left_out: int = 0,
+    message: bytes = b"",
 ) -> Trace:
     """What the lines of one message prove.
 
@@ -79,6 +79,7 @@ def weigh(
         relay_address: the relay's address, where the user knows it and the report masks it.
         around: what stood around a pasted message.
         left_out: Received lines that were too many to be read (``Head.left_out``).
+        message: the bytes that ``hops`` were read from; without them no other field is asked about the peer.
     """
     steps = [index for index, hop in enumerate(hops) if hop.kind is Kind.TRANSFER]
     if not steps:
@@ -90,12 +91,21 @@ def weigh(
     entry = find_entry(hops, older, border) if older else None
     if entry is not None:
         claims.update(_believed(steps, entry))
-    case = _Case(hops, headers, border, older, entry)
+    testimony = hear(message, hops, tuple(trusted))
+    if testimony is not None and testimony.agree:
+        claims[border] = (Trust.OBSERVED, trusted[border] + testimony.claims)
+    case = _Case(hops, headers, border, older, entry, confirmed=testimony is not None and bool(testimony.agree))
     verdict, confidence, source, findings = case.judge()
+    if testimony is not None and testimony.differ:
+        confidence = LESS_SURE.get(confidence, confidence)
     relay = None
     if verdict is TraceVerdict.RELAY and entry is not None:
         relay = _relay(hops, border, entry, headers, relay_address)
         findings = [*_relay_findings(relay), *findings]
+    if testimony is not None:
+        findings += testified(testimony, hops, border, case.server, relay)
+    if "x-originating-ip" in headers:
+        findings += web_client(headers, hops, source, trusted=border == steps[-1])
     findings += clues.message_clues(headers, source)
     if left_out:
         findings.append(Finding("lines-left-out", Severity.LOW, hops[border].by, params={"count": left_out}))
@@ -112,9 +122,17 @@ class _Case:
     """The lines of one message, and what is asked of them."""
 
     def __init__(
-        self, hops: Sequence[Hop], headers: Headers, border: int, older: Sequence[int], entry: Entry | None
+        self,
+        hops: Sequence[Hop],
+        headers: Headers,
+        border: int,
+        older: Sequence[int],
+        entry: Entry | None,
+        *,
+        confirmed: bool,
     ) -> None:
         self.hops, self.headers, self.border, self.older, self.entry = hops, headers, border, older, entry
+        self.confirmed = confirmed
         self.peer = hops[border].client
         self.server = plain_name(self.peer.rdns or self.peer.helo or self.peer.ip)
 
@@ -195,6 +213,7 @@ class _Case:
         points = _AGREEMENT_POINTS[entry.agreement]
         points += self._from_line(last) + clues.helo_is_bare_address(last.client)
         points += bool(last.for_) + bool(own.family)
+        points += self.confirmed
         points -= own.date is None
         points -= 2 * is_line(self.peer.rdns, self.peer.ip)
         backwards = -(seconds_between(own.date, self.hops[self.border].date) or 0)
@@ -213,7 +232,7 @@ class _Case:
 
 
 def _has_logged_in(hop: Hop) -> bool:
-    return bool(hop.auth) or hop.with_.upper().startswith(_WEB)
+    return bool(hop.auth) or hop.with_.upper().startswith(WEB)
 
 
 def _believed(steps: Sequence[int], entry: Entry) -> Claims:

@@ -168,6 +168,28 @@ FINDINGS: dict[str, tuple[str, ...]] = {
         N_("DNS today: {address} is called {name}, but that name does not lead back."),
         N_("DNS today: the name of {target} does not lead back."),
     ),
+    "address-offered": (
+        N_(
+            "{field} says that {relay} had the address {address}. That is a hint and not taken: if it is right, "
+            "give it with --relay-address {address}."
+        ),
+        N_("{field} says that the host which handed it over had the address {address}: a hint, and not taken."),
+        N_("Another field names an address for {target}: a hint, and not taken."),
+    ),
+    "address-contradicted": (
+        N_(
+            "{field} names {address}, the line of {by} saw {seen}; {address} is what the older line of {beyond} saw. "
+            "{target} may be a host of the reader's own."
+        ),
+        N_("{field} names {address}, the line of {by} saw {seen}: one is wrong, or speaks of another host."),
+        N_("{field} names {address}, you named {told}."),
+        N_("Another field names another address for {target}."),
+    ),
+    "web-client": (
+        N_("{trusted} is a web mailer; by its X-Originating-IP the user sat at {address}."),
+        N_("{by} is a web mailer; X-Originating-IP claims that the user sat at {address}. Nobody vouches for that."),
+        N_("X-Originating-IP claims to know where the user of {target} sat."),
+    ),
     "time-backwards": (
         N_("The line of {by} is {seconds} s later than the one above it: a wrong clock, or a line that was invented."),
         N_("The line of {target} is later than the one above it: a wrong clock, or a line that was invented."),

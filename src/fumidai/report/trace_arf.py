@@ -49,7 +49,7 @@ from fumidai.report.width import wrap
 from fumidai.smtp.literal import is_domain_name
 
 #: Findings that the verdict says already, or that tell our own user what to do.
-_OURS: Final = frozenset({"stepping-stone", "relay-address-masked", "border-inferred"})
+_OURS: Final = frozenset({"stepping-stone", "relay-address-masked", "border-inferred", "address-offered"})
 # RFC 5322 §2.1.1: lines are to have at most 78 characters.
 _WIDTH: Final = 76
 # RFC 5322 §2.1.1 and RFC 2045 §2.8: lines must have at most 998 octets, or mail may break them.

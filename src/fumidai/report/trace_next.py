@@ -48,7 +48,10 @@ def next_steps(message: Message, voice: Voice) -> tuple[Step, ...]:
 def _of_relay(message: Message, relay: Relay, voice: Voice) -> Iterator[Step]:
     file = file_word(message.file, voice)
     if not relay.ip:
-        yield Step(voice.say(N_("Name it:")), f"fumidai trace {file} --relay-address ADDRESS")
+        offered = [finding.params["address"] for finding in message.trace.findings if finding.id == "address-offered"]
+        # Of several nobody can say which: the reporter has to.
+        address, text = (offered[0], voice.say(N_("if the reporter agrees"))) if len(offered) == 1 else ("ADDRESS", "")
+        yield Step(voice.say(N_("Name it:")), f"fumidai trace {file} --relay-address {address}", text)
     target = relay.ip or (relay.name if _is_plain(relay.name) else "")
     if target:
         yield Step(voice.say(N_("Test it:")), f"fumidai test {target}", voice.say(N_("if you answer for it")))

@@ -43,11 +43,12 @@ CLAIMS: Final[Mapping[str, str]] = {
     "helo-bare-address": N_("HELO is a bare address"),
     "dynamic-name": N_("by its name a customer's line"),
     "may-be-forged": N_("its name and address do not agree"),
+    "address-confirmed": N_("its address stands in {field} too"),
     "no-date": N_("no readable date"),
     "later-than-above": N_("{seconds} s later than the line above"),
 }
 #: Claims of a line that concern the host it saw, not its writer.
-ABOUT_CLIENT: Final = frozenset({"helo-bare-address", "dynamic-name", "may-be-forged"})
+ABOUT_CLIENT: Final = frozenset({"helo-bare-address", "dynamic-name", "may-be-forged", "address-confirmed"})
 
 
 def claim_text(claim: Claim, voice: Voice) -> str:

@@ -70,6 +70,7 @@ def trace_letter(letter: Letter, question: Question) -> Trace:
         relay_address=question.relay_address,
         around=letter.around,
         left_out=letter.head.left_out,
+        message=letter.message,
     )
 
 
