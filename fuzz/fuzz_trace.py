@@ -38,8 +38,16 @@ from fumidai.trace.letter import How, Letter
 from fumidai.trace.letters import letters
 from fumidai.trace.work import Question, trace_letter
 from fuzz import campaign
-from fuzz.trace_outputs import hold_cells, hold_csv, hold_json, hold_page, hold_report, hold_text
+from fuzz.trace_outputs import COLOUR, hold_cells, hold_csv, hold_json, hold_page, hold_report, hold_text, hold_width
 
+#: What means something to MIME, to a page, a table, a terminal or a redaction.
+PIECES: Final = [
+    *(b"\n\n", b"\r\n\r\n", b"\n ", b"--part\n", b"\n--a\n", b"\n--a--\n", b'boundary="part"', b"\nX-ARF: yes\n"),
+    *(b"Content-Type: message/rfc822\n\n", b"Content-Transfer-Encoding: base64\n", b"From a@b Mon\n", b"charset=x"),
+    *(b"To: a@b.example\n", b" for <x@y.example>", b"<", b">", b"@", b'"', b"=40", b"Subject: ", b"Return-Path: "),
+    *(b"<script>", b"</style>", b"<!--", b"&#x3c;", b"=1+1", b"\x1b[2J", b"\x9b", b"\xe2\x80\xae", b"\xe3\x80\x80"),
+    *("踏み台".encode(), "踏み台".encode("iso2022_jp"), b"=?utf-8?q?=0a?=", b"[192.0.2.1]", b"[***.***.***.***]"),
+]
 _EXACT: Final = frozenset({"by", "id", "helo", "rdns"})
 NOW: Final = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 _KEY: Final = b"a key for fuzzing"
@@ -143,6 +151,7 @@ def _hold_alone(message: Message, way: Way) -> None:
             encodable=encodable,
         )
         hold_text(text, colour=way.colour, ascii_only=way.ascii_only)
+        hold_width(COLOUR.sub("", text), way.width)
         assert not quiet or text.count("\n") == 1
     hold_json(render_trace_line(message))
     row = row_of(message.trace, message.file, message.offset, message.number)
@@ -195,4 +204,5 @@ def _hold_report(letter: Letter, message: Message, way: Way) -> None:
 
 
 if __name__ == "__main__":
+    campaign.PIECES += PIECES
     sys.exit(campaign.run(target, "trace"))

@@ -29,7 +29,7 @@ from fumidai.report.trace_redact import recipients, redact
 from fumidai.report.trace_row import COLUMNS, Row
 
 #: The colours that a terminal may get (ECMA-48 SGR).
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,12}m")
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]{0,12}m")
 #: Unicode's categories of what has no shape: controls, formats (bidi, zero width), surrogates, private, unassigned,
 #: separators of lines and paragraphs.
 _SHAPELESS: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -60,10 +60,19 @@ _FEEDBACK: Final = frozenset(
 
 def hold_text(text: str, *, colour: bool, ascii_only: bool) -> None:
     """What goes to a terminal, or into a file that somebody prints on one."""
-    bare = _COLOUR.sub("", text) if colour else text
+    bare = COLOUR.sub("", text) if colour else text
     assert not [one for one in bare if one != "\n" and unicodedata.category(one) in _SHAPELESS]
     assert bare.isascii() or not ascii_only
     assert text.endswith("\n") or not text
+
+
+def hold_width(text: str, width: int) -> None:
+    """Lines fit, but commands to paste and the last line, which are never broken; 40 columns are always taken."""
+    for line in text.splitlines()[:-1]:
+        wide = sum(
+            2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line if not unicodedata.combining(one)
+        )
+        assert wide <= max(width, 40) or "  fumidai t" in line, line
 
 
 def hold_json(text: str) -> None:
@@ -160,7 +169,8 @@ def hold_report(report: bytes, original: bytes, key: bytes) -> bytes:
 def _hold_attached(message: bytes, original: bytes, key: bytes, report: bytes) -> bytes:
     label, _, attached = message.partition(b"\r\n\r\n")
     lines = original.partition(b"\n")[2] if original.startswith(b"From ") else original
-    wanted = b"\n".join(line.removesuffix(b"\r") for line in redact(lines, key).split(b"\n")).replace(b"\n", b"\r\n")
+    *ended, last = redact(lines, key).split(b"\n")
+    wanted = b"".join(line.removesuffix(b"\r") + b"\r\n" for line in ended) + last
     mail = email.message_from_bytes(report)
     parts = mail.get_payload()
     assert isinstance(parts, list)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +26,14 @@ FILES = campaign.corpus("trace")
 def test_a_way(number: int) -> None:
     """Each way with another input."""
     fuzz_trace.hold(FILES[number % len(FILES)].read_bytes(), fuzz_trace.WAYS[number])
+
+
+def test_changed_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short walk from the kept ones with what means something here."""
+    monkeypatch.setattr(campaign, "PIECES", campaign.PIECES + fuzz_trace.PIECES)
+    dice = random.Random("every way")
+    for _ in range(150):
+        fuzz_trace.target(campaign.changed(dice.choice(FILES).read_bytes(), dice))
 
 
 def message() -> Message:
@@ -60,6 +69,8 @@ BROKEN: dict[str, Callable[[], object]] = {
     "C1": text("a\x9b31mb\n"),
     "turns the line around": text("a\u202eb\n"),
     "letters that ASCII has not": text("踏\n", ascii_only=True),
+    "a line that doesn't fit": lambda: trace_outputs.hold_width("x" * 81 + "\nlast\n", 80),
+    "wide letters that don't fit": lambda: trace_outputs.hold_width("踏" * 21 + "\nlast\n", 20),
     "an element": lambda: trace_outputs.hold_page(page("<p", "<script></script><p")),
     "an element that stays open": lambda: trace_outputs.hold_page(page("</p>", "")),
     "an attribute": lambda: trace_outputs.hold_page(page("<p", "<p onclick='x'")),
@@ -79,6 +90,7 @@ BROKEN: dict[str, Callable[[], object]] = {
 
 def test_what_is_sound_passes() -> None:
     text("a\x1b[1mb\x1b[0m 踏\n")()
+    trace_outputs.hold_width("踏" * 20 + "\n" + "x" * 99 + "\n", 20)
     trace_outputs.hold_page(page("", ""))
     trace_outputs.hold_json(render_trace_line(message()))
     trace_outputs.hold_csv(csv_head() + csv_line(ROW), 1)
