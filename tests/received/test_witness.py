@@ -106,6 +106,11 @@ def test_a_field_above_the_border_is_heard(field: str, address: str) -> None:
         "X-Sender-IP:\n 192.0.2\n",
         "X-Received-SPF: pass client-ip=192.0.2.25\n",
         " Received-SPF: pass client-ip=192.0.2.25\n",
+        # Of no host.
+        "X-Forefront-Antispam-Report: CIP:255.255.255.255; CTRY:; DIR:OUT;\n",
+        "X-Sender-IP: 224.0.0.1\n",
+        "X-Sender-IP: ff02::1\n",
+        "X-Sender-IP: 0.0.0.0\n",
         # Of a host inside.
         "Received-SPF: pass client-ip=10.0.0.9\n",
         "X-Sender-IP: 127.0.0.1\n",

@@ -12,18 +12,19 @@ one), or names the border's host as its writer. ``Authentication-Results`` has t
 any case (RFC 8601 §5). What a field tells besides the client, the address of a host inside, is left out.
 
 Limits: Gmail and some others write below their own line, where nobody can tell their fields from a peer's: those are
-not heard. The first 50 such fields, of each the first 8 KiB. A field that tells two addresses (a sender's name may be
-made to look like one) tells none.
+not heard; nor are Exchange's ``X-MS-Exchange-…``, which stand at the end of the head. The first 50 such fields are, of
+each the first 8 KiB. A field that tells two addresses (a sender's name may be made to look like one) tells none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
-from fumidai.received.address import inside, read_address
+from fumidai.received.address import inside, parsed, read_address
 from fumidai.received.headers import blanked
 from fumidai.received.hop import Hop, Span
 from fumidai.received.site import plain_name, site
@@ -170,7 +171,15 @@ def told_with_care(text: str, keys: Sequence[str]) -> list[str]:
 def _only(texts: Sequence[str]) -> str:
     """The one address among some texts."""
     found = {read_address(text) for text in texts} - {""}
-    return found.pop() if len(found) == 1 else ""
+    address = found.pop() if len(found) == 1 else ""
+    return address if address and _is_hosts(address) else ""
+
+
+@lru_cache(maxsize=4096)
+def _is_hosts(address: str) -> bool:
+    """A host can have it. Exchange Online writes 255.255.255.255 for a client that there was none of."""
+    found = parsed(address)
+    return found is not None and not (found.is_multicast or found.is_reserved or found.is_unspecified)
 
 
 def _parts(text: str) -> tuple[str, str]:
