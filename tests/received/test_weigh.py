@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fumidai.received.address import inside
 from fumidai.received.hop import Span
 from fumidai.received.read import read_head
 from fumidai.received.trace import Border, ClockError, Confidence, Report, Trace, TraceVerdict, Trust
@@ -212,3 +213,25 @@ def test_any_lines_are_weighed(lines: list[str]) -> None:
     assert len(trace.hops) == len(lines)
     assert (trace.relay is not None) == (trace.verdict is TraceVerdict.RELAY)
     assert (trace.source is None) == (trace.verdict is TraceVerdict.NO_EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_inside"),
+    [
+        ("10.1.2.3", True),
+        ("172.31.0.1", True),
+        ("172.32.0.1", False),
+        ("127.0.0.1", True),
+        ("0.0.0.0", True),  # no socket is bound to it
+        ("100.64.0.9", True),
+        ("192.0.2.1", False),
+        ("::1", True),
+        ("::", True),
+        ("fe80::1", True),
+        ("fd00:1::2", True),
+        ("2001:db8::1", False),
+        ("", False),
+    ],
+)
+def test_an_inner_address_can_not_have_come_from_elsewhere(address: str, *, is_inside: bool) -> None:
+    assert inside(address) == is_inside

@@ -75,7 +75,8 @@ def parsed(address: str) -> IPv4Address | IPv6Address | None:
 def inside(address: str) -> bool:
     """The address (in its usual form) is private or loopback: it can't have come in from elsewhere."""
     if "." in address:
-        return _inside(address[: address.find(".", address.find(".") + 1)] + ".0.1")
+        # RFC 1122 §3.2.1.3: 0.x.x.x is "this network", said of oneself only.
+        return address.startswith("0.") or _inside(address[: address.find(".", address.find(".") + 1)] + ".0.1")
     # Of the private IPv6 networks all but ::1/128 show in the first group.
     first = address[: address.find(":") + 1]
     return _inside(f"{first}:1" if len(first) > 1 else address)
