@@ -48,6 +48,16 @@ PIECES = [
     ),
     *(b"Date: ", b"From: ", b"\nReceived-SPF: ", b"client-ip=", b"\nAuthentication-Results: ", b"policy.iprev="),
     *(b"\nX-Originating-IP: ", b"\nX-Forefront-Antispam-Report: CIP:", b" with HTTP ", b" designates "),
+    *(
+        b" local",
+        b" bsmtp",
+        b" qmail-scanner-1.2 ",
+        b" POP3-SSL getmail6 ",
+        b"[XMail 1.27 ",
+        b" -500",
+    ),
+    *(b'"EHLO x"', b"(IDENT:joe@", b"(from x [192.0.2.7])", b'("port 25"@', b"(KumoMTA 192.0.2.7)", b"(x encrypted)"),
+    *(b"(sender: <s@x.example>)", b"(authenticated user joe)", b"for multiple", b"MailEnable ", b" S123456AbCDEFGH"),
 ]
 _PIECES = ("day", "month", "year", "clock", "zone")
 

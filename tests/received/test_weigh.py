@@ -147,12 +147,13 @@ def test_a_helo_like_ours_is_not_ours() -> None:
     [
         "from x (gate.us.example [198.51.100.7] (may be forged)) by mx.us.example (8.12.3/8.12.3) id 1; {date}",
         "from gate.us.example (HELO x) (198.51.100.7) by mx.us.example with SMTP; {date}",
+        "from gate.us.example (HELO x) (198.51.100.7) by mx.us.example (qpsmtpd/0.94) with SMTP; {date}",
         'from gate.us.example ([198.51.100.7]:25 "EHLO x") by mx.us.example with ESMTP id S123456AbCDEFGH; {date}',
     ],
 )
 def test_a_reverse_name_like_ours_is_not_ours(line: str) -> None:
-    """The owner of an address names it as he likes; sendmail says that it doesn't lead back, qmail (and
-    maybe ZMailer) hasn't tried."""
+    """The owner of an address names it as he likes; sendmail says that it doesn't lead back, qmail
+    and qpsmtpd (and maybe ZMailer) haven't tried."""
     forged = "from bank.example ([203.0.113.9]) by gate.us.example with ESMTP id 1; Tue, 24 Nov 2026 09:59:00 +0000"
     for ours in (None, Ours(names=(".us.example",))):
         trace = judged(line.format(date="24 Nov 2026 10:00:00 -0000"), forged, ours=ours)

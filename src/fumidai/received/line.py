@@ -80,7 +80,7 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
         id_.strip("<>,") if id_ else "",
         # SurgeMail's "for multiple" names nobody.
         for_.strip("<>,") if for_ and for_ != "multiple" else "",
-        from_ if not sender and from_ and "@" in from_ and family == "qmail-scanner" else sender,
+        _scanned(from_) if not sender and family == "qmail-scanner" else sender,
         auth or spoken.login,
         when,
         *software,
@@ -184,6 +184,12 @@ def _user(from_: str | None, remarks: str | None, family: str) -> Client:
     if remarks is not None and remarks.startswith("(from "):
         return Client(ident=remarks[6:].rstrip(")").strip())
     return Client(ident=from_) if from_ and " " not in from_ else Client()
+
+
+def _scanned(from_: str | None) -> str:
+    """The sender in the envelope, where qmail-scanner names it."""
+    word = first_word(from_ or "")
+    return word if "@" in word else ""
 
 
 def _client(from_: str | None, said: Remarks, family: str) -> Client:

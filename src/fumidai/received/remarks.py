@@ -37,7 +37,7 @@ _USUAL: Final = re.compile(
 _HELO: Final = re.compile(r"(?<=[\s(\"])(?:helo=|(?:helo|ehlo|lhlo)\s{1,40})([^\s,;()]{0,300})", re.IGNORECASE)
 _IDENT: Final = re.compile(r"(?<=[\s(])ident=([^\s,;()]{1,200})", re.IGNORECASE)
 _SENDER: Final = re.compile(
-    r"(?<=[\s(])(?:envelope-(?:from|sender)|sender:)\s{1,40}<?([^\s<>()]{0,320})", re.IGNORECASE
+    r"(?<=[\s(])(?:envelope-(?:from|sender)|sender:)\s{1,40}<?([^\s<>()]{1,320})", re.IGNORECASE
 )
 # Postfix "(Authenticated sender: joe)", Courier "(AUTH: LOGIN joe, TLS: …)", sendmail "(authenticated bits=0)" and
 # "(authenticated as joe)", Kerio "(authenticated user joe)", CommuniGate "(account joe …)", others "(auth=joe)",

@@ -22,7 +22,8 @@ LINE_AT_MOST: Final = 8192
 _JIS: Final = r"\x1b\$[@B][^\x1b]*+\x1b\([BJ]|\x1b"
 _INNER: Final = rf"[^()\\\x1b]++|\\.|{_JIS}"
 _COMMENT: Final = rf"\((?:{_INNER}|\((?:{_INNER}|\((?:{_INNER})*+\))*+\))*+\)"
-_WORD: Final = r'(?:[^\s();"\\]++|\\.|"(?:[^"\\]++|\\.)*+")++'
+# A backslash before a blank takes nothing: a full-width blank would be cut in two.
+_WORD: Final = r'(?:[^\s();"\\]++|\\\S|"(?:[^"\\]++|\\.)*+")++'
 _TOKEN: Final = re.compile(rf'{_WORD}|{_COMMENT}|[();"\\]', re.ASCII | re.DOTALL)
 
 
