@@ -7,7 +7,7 @@ mailbox of some hundred megabytes, once on one core and once on all.
 
 `mail-parser` comes into an environment of its own, from `requirements/peers.txt`.
 
-Limits: messages are made from fixtures (`letters`), so the figures are of that mix.
+Limits: messages are made to the counts of two corpora of real mail (`letters`), so the figures are of such mail.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PARSE, VERDICT, PEER = "fumidai, parse alone", "fumidai, verdict", "mail-parser,
 KINDS = (OLD, NEW)
 COUNT = 4000
 #: The peer gets fewer: it is slower, and its time is per message too.
-PEER_COUNT = 600
+PEER_COUNT = 2000
 #: Octets of the mailbox for the whole command.
 BOX = 300 * 1024 * 1024
 
@@ -72,8 +72,8 @@ def install_peer(place: Path) -> Path:
 
 def _rates(kind: Kind, folder: Path, peer: Path, times: int, tell: Tell) -> dict[str, Spread]:
     """Messages for each second of CPU."""
-    corpus = folder / f"{kind.head}.json"
-    _output([sys.executable, "-m", "benchmarks.letters", "json", kind.name, str(COUNT), str(corpus), "1"])
+    corpus = folder / f"{kind.figures}.json"
+    _output([sys.executable, "-m", "benchmarks.letters", "json", kind.name, str(COUNT), str(corpus)])
     ways = {PARSE: (sys.executable, COUNT), VERDICT: (sys.executable, COUNT), PEER: (str(peer), PEER_COUNT)}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(times):
@@ -97,9 +97,7 @@ def _output(command: list[str]) -> str:
 def _whole(folder: Path, tell: Tell) -> list[tuple[str, ...]]:
     """The command on a mailbox: rows of the table."""
     box = folder / "spam.mbox"
-    copies = BOX // (2000 * (NEW.head + NEW.body))
-    _output([sys.executable, "-m", "benchmarks.letters", "mbox", NEW.name, "2000", str(box), str(copies)])
-    count = copies * 2000
+    count = int(_output([sys.executable, "-m", "benchmarks.letters", "mbox", NEW.name, str(BOX), str(box)]))
     rows: list[tuple[str, ...]] = []
     for jobs in (1, len(os.sched_getaffinity(0))):
         command = (*fumidai(), "trace", str(box), "--jobs", str(jobs), "--format", "csv")
