@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
+from fumidai.guard.session import Session
 from fumidai.net.resolver import Resolver
 from fumidai.policy.access import AccessMap
 from fumidai.policy.read import read_policy
+from fumidai.smtp.server import ServerMachine
 from tests.guard.faulty import behind
 from tests.guard.guarded import OWN, calling, guarding, session, without_trace
 
@@ -270,3 +273,20 @@ async def test_at_the_end_of_service_what_is_being_sent_may_be_finished() -> Non
             assert last.code == 421
             await stopping
     assert len(backend.taken) == 1
+
+
+async def test_nothing_of_a_client_is_left_for_the_search_of_cycles() -> None:
+    """With thousands of connections a minute, what only that search can free is memory, and work for it."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with behind() as backend, guarding(backend.port) as running:
+            for _ in range(5):
+                async with calling(running.port) as client:
+                    assert (await client.all(session(MESSAGE)))[-2:] == [250, 221]
+            await running.empty()
+            async with asyncio.timeout(5):
+                while any(type(one) in (Session, ServerMachine) for one in gc.get_objects()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+    finally:
+        gc.enable()

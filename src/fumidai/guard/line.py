@@ -221,7 +221,7 @@ class Line(Served):
 
     def lost(self) -> None:
         """The client is gone: what it has not ended never was."""
-        self._alarm.stop()
+        self._alarm.end()
         if self._counted is not None:
             self.post.gate.gone(self._counted)
             self._counted = None

@@ -84,7 +84,7 @@ class Asking(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.BaseProtocol``."""
         self._transport = None
-        self._alarm.stop()
+        self._alarm.end()
         self._service.clients.discard(self)
 
     def data_received(self, data: bytes) -> None:

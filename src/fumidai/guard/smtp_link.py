@@ -148,7 +148,7 @@ class Link(asyncio.Protocol):
         """Give up the connection with no word, so that a half body ends without a dot."""
         self.holder = None
         self.alive = False
-        self._alarm.stop()
+        self._alarm.end()
         if self._task is not None:
             self._task.cancel()
         if self._transport is not None:
@@ -158,7 +158,7 @@ class Link(asyncio.Protocol):
     def leave(self) -> None:
         """Say goodbye and close; for a link that nobody holds."""
         self.alive = False
-        self._alarm.stop()
+        self._alarm.end()
         if self._transport is not None:
             self._transport.write(QUIT)
             self._transport.close()

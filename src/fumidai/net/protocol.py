@@ -35,6 +35,10 @@ PAUSE: Final = 0.25
 _NOBODY: Final = IPv4Address(0)
 
 
+def _nothing() -> None:
+    """Rings nobody."""
+
+
 class Alarm:
     """Rings once the time set last has come; setting it later is cheap."""
 
@@ -70,6 +74,11 @@ class Alarm:
             self._handle.cancel()
             self._handle = None
             self._rings_at = math.inf
+
+    def end(self) -> None:
+        """Stop, and forget whom to ring: an object that holds its alarm is free at once, not when cycles are sought."""
+        self.stop()
+        self._ring = _nothing
 
     def _wind(self) -> None:
         if self._handle is not None:
