@@ -131,3 +131,28 @@ def test_says_in_order() -> None:
     assert not wording.says(" invalid helo name ", "helo * invalid")
     assert wording.says(" an rbl hit ", " rbl")
     assert not wording.says(" a surbl hit ", " rbl")
+
+
+@pytest.mark.parametrize(
+    ("reply", "connections", "over_time", "commands"),
+    [
+        ("421 4.3.2 Connection rate limit exceeded.", True, True, False),
+        ("421 4.7.0 mail.a.test Error: too many connections from 198.51.100.7", True, False, False),
+        ("421 Too many concurrent SMTP connections; please try again later.", True, False, False),
+        ("451 4.7.1 You are sending too fast, slow down", True, True, False),
+        ("421 4.7.0 mail.a.test Error: too many errors", False, False, True),
+        ("421 mail.a.test lost input connection: too many nonmail commands", False, False, True),
+        ("452 4.5.3 Error: too many recipients", False, False, True),
+        ("421 4.3.0 Service not available", False, False, False),
+        # Whose domain is called so decides nothing.
+        ("550 5.7.1 <x@rate-limit.example>... Relaying denied", False, False, False),
+    ],
+)
+def test_what_a_limit_counts(reply: str, connections: bool, over_time: bool, commands: bool) -> None:
+    said = wording.counts_connections(reply), wording.counts_over_time(reply), wording.blames_commands(reply)
+    assert said == (connections, over_time, commands)
+
+
+@pytest.mark.parametrize("phrase", [*phrases.OF_CONNECTIONS, *phrases.OF_COMMANDS])
+def test_each_kind_of_limit_is_a_limit(phrase: str) -> None:
+    assert classify(421, f"421 4.7.0 {phrase}", Stage.RCPT) is Reason.LIMIT

@@ -20,6 +20,8 @@ from fumidai.judge.record import Failure, Record
 from fumidai.judge.vantage import Vantage
 from fumidai.policy.decide import decide
 from fumidai.policy.model import Policy
+from fumidai.report.sentence import advice
+from fumidai.report.voice import Voice
 from tests.judge.cases import (
     POLICY,
     add_decoy,
@@ -232,6 +234,26 @@ def test_a_row_that_ends_at_rcpt_does_not_apply_to_a_server_that_refuses_late() 
     entry = verdict(record)
     assert entry.verdict is Verdict.CLOSED
     assert [r.outcome.reason for r in entry.tests if r.word is Word.NOT_APPLICABLE] == [Reason.LATE_REFUSAL]
+
+
+def test_a_limit_of_connections_is_named_with_the_time_that_it_wants() -> None:
+    record = new_record()
+    record.limited, record.let_in, record.sessions_left = True, 10, 27
+    refuse(record, "q-domain", Reason.LIMIT, Stage.CONNECT, reply=b"", word=Word.UNTESTED)
+    entry = verdict(record)
+    assert ruled(entry) == (Verdict.INCONCLUSIVE, VerdictReason.CONNECTION_LIMIT)
+    # Three more rounds of ten, and one to be sure.
+    assert entry.verdict_params == {"count": 1, "let_in": 10, "max_time": 4800}
+    assert "--max-time 4800" in advice(entry, Voice("en"), "RUN")
+    assert verdict(record, interrupted=True).verdict_reason is VerdictReason.INTERRUPTED
+    record.let_in = 0
+    assert "--max-time 3600" in advice(verdict(record), Voice("ja"), "RUN")
+
+
+def test_a_limit_that_kept_nothing_from_being_asked_is_not_named() -> None:
+    record = new_record()
+    record.limited, record.let_in = True, 10
+    assert ruled(verdict(record)) == (Verdict.CLOSED, VerdictReason.ALL_REFUSED)
 
 
 LATE_ROWS = ("plain-foreign", "state-local-then-foreign", "state-header-bcc", "scope-known-local")

@@ -32,11 +32,12 @@ class Behaviour:
         cut_syntax: close at so many syntax errors.
         most: sessions at once; above that ``too_many`` is said and the connection closed.
         rate: (connections, seconds): more than so many within so long are turned away with ``too_often``.
+        rate_at_rcpt: say that to RCPT instead of the greeting, as sendmail's ``delay_checks`` does.
         punish: seconds before the first refusal of a session; each further one takes twice as long.
         slow: seconds between two characters of a reply, after the greeting.
         defer: how many times each recipient is told 450 first.
         loses: announce PIPELINING and answer only the first command of a segment.
-        hangs_up_on: close without an answer when a line holds these bytes.
+        hangs_up_on: close without an answer when a line holds these bytes; ``last_words`` are said then.
         everything: take every recipient; ``refuses_data``: and say no at DATA.
     """
 
@@ -49,12 +50,14 @@ class Behaviour:
     too_many: bytes = b"421 4.7.0 too many connections\r\n"
     rate: tuple[int, float] = (0, 0.0)
     too_often: bytes = b"421 4.3.2 Connection rate limit exceeded.\r\n"
+    rate_at_rcpt: bool = False
     punish: float = 0.0
     slow: float = 0.0
     defer: int = 0
     defer_text: bytes = b"450 4.2.0 Greylisted, try again in 1 seconds\r\n"
     loses: bool = False
     hangs_up_on: bytes = b""
+    last_words: bytes = b""
     everything: bool = False
     refuses_data: bool = False
     extra: tuple[bytes, ...] = ()
@@ -111,7 +114,8 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     if behaviour.open > behaviour.most:
         await say(behaviour, writer, behaviour.too_many)
         return
-    if _comes_too_often(behaviour):
+    too_often = _comes_too_often(behaviour)
+    if too_often and not behaviour.rate_at_rcpt:
         await say(behaviour, writer, behaviour.too_often)
         return
     writer.write(GREETING)
@@ -119,6 +123,10 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     mail = data = False
     while line := await reader.readline():
         if behaviour.hangs_up_on and behaviour.hangs_up_on in line:
+            await say(behaviour, writer, behaviour.last_words)
+            return
+        if too_often and line[:4].upper() == b"RCPT":
+            await say(behaviour, writer, behaviour.too_often)
             return
         reply, mail, data = _answer(behaviour, line, mail, data)
         refused = bool(reply) and reply[:1] in b"45"

@@ -13,6 +13,7 @@ from fumidai.evidence.outcome import Reason, Word
 from fumidai.evidence.result import Entry, RunResult
 from fumidai.evidence.token import TokenKey
 from fumidai.evidence.verdict import Verdict, VerdictReason
+from fumidai.judge import verdict as judge_verdict
 from fumidai.net.resolver import Resolver
 from fumidai.policy.model import policy_for_domains
 from fumidai.tester import budget, dialogue, door, pace
@@ -175,6 +176,28 @@ async def test_connections_counted_over_a_long_time_need_the_time_given_for_it(
     assert asked_twice(behaviour) == []
 
 
+@pytest.mark.parametrize("at_rcpt", [False, True])
+async def test_a_limit_of_connections_is_no_refusal_and_its_time_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_rcpt: bool
+) -> None:
+    """Ten in ten minutes, four hundred times as fast: named as what it is, and the time that is advised is enough."""
+    monkeypatch.setattr(pace, "WINDOW", 0.15)
+    monkeypatch.setattr(budget, "PAUSES", (0.0025, 0.0075, 0.025, 0.075, 0.15))
+    monkeypatch.setattr(judge_verdict, "LIMIT_WINDOW", 3)
+    for module in (budget, door):
+        monkeypatch.setattr(module, "LONG_PAUSES", (0.75, 1.5))
+    families = ("baseline", "sender-claim", "identity-trust", "session-state")
+    behaviour = Behaviour(rate=(10, 1.5), rate_at_rcpt=at_rcpt)
+    entry = only(await ask(behaviour, tmp_path, families=families, max_time=1.4))
+    assert (entry.verdict, entry.verdict_reason) == (Verdict.INCONCLUSIVE, VerdictReason.CONNECTION_LIMIT)
+    assert not [row.id for row in entry.tests if row.word is Word.REFUSED and row.outcome.code == 421]
+    wanted = float(entry.verdict_params["max_time"])
+    behaviour = Behaviour(rate=(10, 1.5), rate_at_rcpt=at_rcpt)
+    entry = only(await ask(behaviour, tmp_path, families=families, max_time=wanted))
+    assert not_answered(entry) == []
+    assert entry.verdict is Verdict.CLOSED
+
+
 async def test_without_pipelining_and_without_ehlo(tmp_path: Path) -> None:
     for behaviour in (Behaviour(pipelining=False), Behaviour(ehlo=False)):
         entry = only(await ask(behaviour, tmp_path))
@@ -216,6 +239,27 @@ async def test_hanging_up_on_what_the_row_itself_altered_is_its_refusal(tmp_path
     nul = {row.id: row for row in entry.tests}["lex-nul"]
     assert (nul.word, nul.outcome.reason) == (Word.REFUSED, Reason.CLOSED)
     assert entry.verdict is Verdict.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("words", "met", "reason"),
+    [
+        (b"421 4.7.0 Error: too many errors\r\n", Word.REFUSED, Reason.CLOSED),
+        (b"421 4.3.2 Service shutting down\r\n", Word.UNTESTED, Reason.CLOSED),
+        (b"421 4.7.0 You come too often\r\n", Word.UNTESTED, Reason.LIMIT),
+    ],
+)
+async def test_a_421_is_no_refusal_unless_it_blames_what_was_said(
+    words: bytes, met: Word, reason: Reason, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5321 §3.8: it closes the channel for the server's own reasons."""
+    monkeypatch.setattr(pace, "WINDOW", 0.1)
+    monkeypatch.setattr(budget, "PAUSES", (0.01,) * 5)
+    behaviour = Behaviour(hangs_up_on=b"\0", last_words=words)
+    entry = only(await ask(behaviour, tmp_path, families=("lexical", "baseline")))
+    nul = {row.id: row for row in entry.tests}["lex-nul"]
+    assert (nul.word, nul.outcome.reason) == (met, reason)
+    assert entry.verdict is (Verdict.CLOSED if met is Word.REFUSED else Verdict.INCONCLUSIVE)
 
 
 async def test_hanging_up_on_a_clean_row_leaves_it_untested(tmp_path: Path) -> None:

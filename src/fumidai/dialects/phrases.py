@@ -462,6 +462,7 @@ _LIMIT = _rows(
     ("too many errors", "postfix", "smtpd.c"),
     ("too many connections", "postfix", "smtpd.c"),
     ("too many concurrent", "exim", "smtp_in.c"),
+    ("too many simultaneous", "", "seen"),
     ("too many nonmail commands", "exim", "smtp_in.c"),
     ("too many syntax", "exim", "smtp_in.c"),
     ("too many unrecognized commands", "exim", "smtp_in.c"),
@@ -481,6 +482,8 @@ _LIMIT = _rows(
     ("too many smtp", "", "seen"),
     ("too much mail", "", "seen"),
     ("too fast", "", "seen"),
+    ("too often", "", "seen"),
+    ("too frequent", "", "seen"),
     ("slow down", "", "seen"),
     ("rate limit", "", "seen"),
     ("ratelimit", "", "seen"),
@@ -498,6 +501,24 @@ _LIMIT = _rows(
     ("recipients received this hour", "ironport", "seen"),
     ("throttl", "", "seen"),
     ("tarpit", "", "seen"),
+)
+
+#: Limits that speak of how often we come: no command of ours is at fault, and only time helps.
+OVER_TIME: Final = (
+    *("connection rate", "rate limit", "ratelimit", "rate-limit", "throttl", "slow down"),
+    *("too fast", "too often", "too frequent"),
+)
+#: Limits that speak of connections, at once or over a time.
+OF_CONNECTIONS: Final = (
+    *OVER_TIME,
+    *("too many connections", "too many concurrent", "too many sessions", "too many simultaneous"),
+    *("connection limit", "concurrency limit", "maximum connections", "maximum number of connections"),
+)
+#: Limits that blame what was said in this session.
+OF_COMMANDS: Final = (
+    *("too many errors", "too many nonmail commands", "too many syntax", "too many unrecognized commands"),
+    *("too many bad commands", "too many bad recipients", "too many invalid recipients", "too many unknown"),
+    *("too many failed", "too many protocol errors", "too many commands", "too many recipients", "too many rcpt"),
 )
 
 _BUSY = _rows(

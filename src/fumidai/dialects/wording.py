@@ -21,12 +21,24 @@ from typing import Final
 
 from fumidai.dialects.codes import BY_NUMBER, by_code, by_enhanced
 from fumidai.dialects.echo import echoed_address, retry_hint
-from fumidai.dialects.phrases import BLAMES_THE_WORDS, PHRASES, RELAY_WORDS, SIZE, Phrase
+from fumidai.dialects.phrases import (
+    BLAMES_THE_WORDS,
+    OF_COMMANDS,
+    OF_CONNECTIONS,
+    OVER_TIME,
+    PHRASES,
+    RELAY_WORDS,
+    SIZE,
+    Phrase,
+)
 from fumidai.evidence.outcome import Reason, Stage
 
 __all__ = [
+    "blames_commands",
     "blames_the_words",
     "classify",
+    "counts_connections",
+    "counts_over_time",
     "echoed_address",
     "enhanced_codes",
     "is_refusal",
@@ -78,6 +90,27 @@ def blames_the_words(text: str) -> bool:
     """
     plain = readable(text)
     return any(says(plain, phrase.words) for phrase in (*BLAMES_THE_WORDS, *SIZE))
+
+
+def counts_connections(text: str) -> bool:
+    """Does a refusal speak of our connections, at once or over a time, whatever command it answers?
+
+    Sendmail's ``delay_checks`` says so to RCPT; the recipient is then not to blame.
+    """
+    plain = readable(text)
+    return any(phrase in plain for phrase in OF_CONNECTIONS)
+
+
+def counts_over_time(text: str) -> bool:
+    """Does it say that we come too often, not that we are too many?"""
+    plain = readable(text)
+    return any(phrase in plain for phrase in OVER_TIME)
+
+
+def blames_commands(text: str) -> bool:
+    """Does a refusal count what was said in this very session (errors, commands, recipients)?"""
+    plain = readable(text)
+    return any(phrase in plain for phrase in OF_COMMANDS)
 
 
 def readable(text: str) -> str:

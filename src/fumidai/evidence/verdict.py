@@ -71,6 +71,7 @@ class VerdictReason(StrEnum):
     UNSETTLED = "unsettled"
     UNTESTED = "untested"
     DEFERRED = "deferred"
+    CONNECTION_LIMIT = "connection-limit"
     TIME_UP = "time-up"
     INTERRUPTED = "interrupted"
     TLS_FAILED = "tls-failed"

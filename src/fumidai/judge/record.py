@@ -46,7 +46,9 @@ class Record:
         sources: the addresses we came from.
         pipelining_broken: it announced PIPELINING and lost answers in a group.
         tls_failure: text of a failed handshake.
-        turned_away: number of sessions refused before anything could be asked.
+        turned_away: number of sessions refused before anything could be asked; ``let_in``: of those that had answers.
+        limited: the server said again and again that we come too often, so that what waits needs time.
+        sessions_left: how many sessions what was not asked would have needed.
     """
 
     endpoint: Endpoint
@@ -70,6 +72,9 @@ class Record:
     pipelining_broken: bool = False
     tls_failure: str = ""
     turned_away: int = 0
+    let_in: int = 0
+    limited: bool = False
+    sessions_left: int = 0
     connections: int = 0
     round_trips: int = 0
     seconds: float = 0.0

@@ -23,6 +23,10 @@ from fumidai.judge.record import Failure, Record
 from fumidai.judge.rows import BASELINES, Standing, Weighed
 from fumidai.judge.vantage import Vantage
 
+#: Seconds for each round of connections, where a server lets only so many in within a time that it doesn't tell: the
+#: longest that is common is ten minutes (Debian's sendmail), and a pause that was too short begins it anew.
+LIMIT_WINDOW = 1200
+
 #: Reasons that say a clean part of ours was refused, so the baseline was not really asked.
 _NOT_ABOUT_RELAYING = frozenset({Reason.SENDER, Reason.CLIENT, Reason.HELO, Reason.TESTER_BLOCKED})
 
@@ -230,7 +234,8 @@ def _unanswered(case: Case) -> Ruling | None:
     untested = case.standing(Standing.UNTESTED)
     deferred = case.standing(Standing.DEFERRED)
     if untested:
-        return Ruling(Verdict.INCONCLUSIVE, _stopped(case) or VerdictReason.UNTESTED, {"count": len(untested)})
+        params: dict[str, str | int] = {"count": len(untested), **_time_wanted(case)}
+        return Ruling(Verdict.INCONCLUSIVE, _stopped(case) or VerdictReason.UNTESTED, params)
     if deferred:
         reply = deferred[0].row.outcome.reply.decode("latin-1").strip()
         return Ruling(Verdict.INCONCLUSIVE, VerdictReason.DEFERRED, {"count": len(deferred), "reply": reply})
@@ -240,7 +245,18 @@ def _unanswered(case: Case) -> Ruling | None:
 def _stopped(case: Case) -> VerdictReason | None:
     if case.interrupted:
         return VerdictReason.INTERRUPTED
+    if case.record.limited and case.record.sessions_left:
+        return VerdictReason.CONNECTION_LIMIT
     return VerdictReason.TIME_UP if case.record.time_up else None
+
+
+def _time_wanted(case: Case) -> dict[str, str | int]:
+    """How many connections a server let in that counts them, and the time that the rest will take at that rate."""
+    record = case.record
+    if not record.limited or not record.let_in:
+        return {}
+    rounds = -(-record.sessions_left // record.let_in)
+    return {"let_in": record.let_in, "max_time": LIMIT_WINDOW * (rounds + 1)}
 
 
 def _closed(case: Case) -> Ruling:

@@ -156,6 +156,16 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         ),
         N_("{name} put us off to the end; whether it relays is unknown. That does not mean safe."),
     ),
+    (V.INCONCLUSIVE, R.CONNECTION_LIMIT): (
+        N_(
+            "{name} counts connections: it let {let_in} in and then no more for now, with {count} of {total} tests "
+            "still to ask; whether it relays is unknown. That does not mean safe."
+        ),
+        N_(
+            "{name} counts connections and let no more in for now; "
+            "whether it relays is unknown. That does not mean safe."
+        ),
+    ),
     (V.INCONCLUSIVE, R.TIME_UP): (
         N_(
             "Time was up with {count} of {total} tests still to ask {name}; "
@@ -177,6 +187,9 @@ SENTENCES: dict[tuple[Verdict, VerdictReason], tuple[str, ...]] = {
         ),
     ),
 }
+
+#: Seconds that are advised where a server counts connections and let too few in to tell how long it will take.
+_LONG_TIME = 3600
 
 ADVICE: dict[VerdictReason, str] = {
     R.PROMISED: N_("If it is in the queue, it is on its way out: hold the queue before it leaves."),
@@ -205,6 +218,10 @@ ADVICE: dict[VerdictReason, str] = {
         "(the host name your provider gave this machine will do)."
     ),
     R.DEFERRED: N_("It may be greylisting us. Ask again later: fumidai test --resume {run}"),
+    R.CONNECTION_LIMIT: N_(
+        "Go on where this run stopped, with the time that this server's limit wants: "
+        "fumidai test --resume {run} --max-time {max_time}"
+    ),
     R.TIME_UP: N_("Go on where this run stopped, and give it longer: fumidai test --resume {run} --max-time 1800"),
     R.INTERRUPTED: N_("Go on where this run stopped: fumidai test --resume {run}"),
 }
@@ -252,7 +269,8 @@ def advice(entry: Entry, voice: Voice, run: str = "RUN") -> str:
         text = LOOK_AT_HOME
     if entry.verdict_reason is R.TESTER_BLOCKED and entry.verdict_params.get("how") == "no-hello":
         text = LOOK_AT_ITS_LOG
-    return voice.say(text, run=run) if text else ""
+    wanted = entry.verdict_params.get("max_time", _LONG_TIME)
+    return voice.say(text, run=run, max_time=wanted) if text else ""
 
 
 def sentence_fields(entry: Entry, voice: Voice, until: float = 0.0) -> dict[str, object]:

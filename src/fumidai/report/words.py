@@ -31,7 +31,7 @@ REASONS: dict[Reason, str] = {
     Reason.SYNTAX: N_("address syntax"),
     Reason.TLS: N_("wants TLS"),
     Reason.TESTER_BLOCKED: N_("it turned our tester away"),
-    Reason.LIMIT: N_("too many commands or errors"),
+    Reason.LIMIT: N_("a limit on errors, commands or connections"),
     Reason.TEMPORARY: N_("try again later"),
     Reason.CONTENT: N_("content"),
     Reason.PROTOCOL: N_("against the protocol"),

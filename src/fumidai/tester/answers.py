@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from fumidai.battery.attempt import Attempt
 from fumidai.battery.row import RowClass
+from fumidai.dialects.wording import blames_commands
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.judge.record import Failure, Record
 from fumidai.judge.rows import BASELINES
@@ -80,7 +81,7 @@ class Answers:
             return
         if self.waiting.lose(attempt):
             return
-        if refuses_by_closing(attempt) and outcome.reason in {Reason.CLOSED, Reason.LIMIT}:
+        if refuses_by_closing(attempt) and _closed_over_it(outcome):
             outcome = replace(outcome, word=Word.REFUSED, reason=Reason.CLOSED)
         self.keep(attempt, outcome)
 
@@ -155,6 +156,16 @@ class Answers:
 def unanswered(outcome: Outcome | None) -> bool:
     """Was this attempt left for later, by time, interrupt or the server?"""
     return outcome is None or outcome.word in {Word.UNTESTED, Word.DEFERRED}
+
+
+def _closed_over_it(outcome: Outcome) -> bool:
+    """It hung up without a word, or said that it had heard too much of this kind.
+
+    Any other 421 closes the channel for a reason of the server's own (RFC 5321 §3.8), which is no answer.
+    """
+    if outcome.reason not in {Reason.CLOSED, Reason.LIMIT}:
+        return False
+    return outcome.code == 0 or blames_commands(outcome.reply.decode("latin-1"))
 
 
 def _refused_at_greeting(attempt: Attempt, failed: OpenFailure, session: int) -> Outcome:

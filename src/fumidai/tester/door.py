@@ -18,10 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fumidai.dialects.wording import classify
+from fumidai.dialects.wording import classify, counts_over_time
 from fumidai.evidence.endpoint import TlsState
 from fumidai.evidence.outcome import Reason, Stage
 from fumidai.judge.record import Failure, Record
+from fumidai.smtp.reply import Reply
 from fumidai.tester.announced import hear_address
 from fumidai.tester.budget import LONG_PAUSES, Budget
 from fumidai.tester.dialogue import LossKind
@@ -185,20 +186,32 @@ class Door:
             hear_address(self.record, failed.reply.text)
 
     def _learn_turned_away(self, failed: OpenFailure) -> None:
-        others = len(self._sessions) + self._dialling
-        self.budget.turned_away(others)
-        self._failed_at = time.monotonic()
-        if not others and failed.failure in {Failure.TURNED_AWAY, Failure.NO_GREETING}:
-            self.budget.scarce()
-        reason = _turned_away_reason(failed)
-        # Once may be a session of ours that the server has not yet seen the end of; twice in a row is a rate.
-        if not others and failed.reply is not None and reason is Reason.LIMIT and self.budget.fruitless >= _TWICE:
-            self.pace.too_fast()
-            self.budget.patient = self.deadline - time.monotonic() > sum(LONG_PAUSES)
-        self.record.turned_away += 1
+        came_in = failed.failure not in {Failure.TURNED_AWAY, Failure.NO_GREETING}
+        self._turned_away(_turned_away_reason(failed), failed.reply, came_in=came_in)
         if failed.transcript is not None:
             self.record.transcripts.append(failed.transcript)
             self.listener.session_ended(self.record, failed.transcript)
+
+    def _turned_away(self, reason: Reason, reply: Reply | None, *, came_in: bool) -> None:
+        """A session brought nothing, because it was not let in or was told at its first question that it came too soon.
+
+        Args:
+            came_in: it failed for something behind the greeting, which the number of connections is not to blame for.
+        """
+        others = len(self._sessions) + self._dialling
+        self.budget.turned_away(others)
+        self._failed_at = time.monotonic()
+        limit = reply is not None and reason is Reason.LIMIT
+        # A rate is told by its words, also while other sessions stand: those are asked more. Where the words are others
+        # it may be their number that the server minds.
+        if (not others and not came_in) or (limit and reply is not None and counts_over_time(reply.text)):
+            self.budget.scarce()
+        # Once may be a session of ours that the server has not yet seen the end of; twice in a row is a rate.
+        if limit and not others and self.budget.fruitless >= _TWICE:
+            self.pace.too_fast()
+            self.budget.patient = self.deadline - time.monotonic() > sum(LONG_PAUSES)
+            self.record.limited = True
+        self.record.turned_away += 1
         self.give_up_reason = reason
 
     # -- going out ----------------------------------------------------------------------------------------------
@@ -217,6 +230,7 @@ class Door:
         for standing in self._sessions:
             if standing.dialogue.alive:
                 self.budget.bear(standing.spent)
+        self.record.let_in += session.limited is None and session.spent.answered > 0
         self._mute += bool(session.spent.mails and not session.spent.answered and not session.dialogue.alive)
         self._learn_end(session, blameless=blameless)
         self.record.round_trips += session.dialogue.round_trips
@@ -224,7 +238,9 @@ class Door:
         self.listener.session_ended(self.record, session.transcript)
 
     def _learn_end(self, session: Session, *, blameless: bool) -> None:
-        if session.dialogue.slowing:
+        if session.limited is not None:
+            self._turned_away(Reason.LIMIT, session.limited, came_in=False)
+        elif session.dialogue.slowing:
             self.budget.learn_slowing(session.spent)
             # A line that may be read as two draws a second answer, which is a refusal where the server is sound.
             self.manners = replace(self.manners, grace=max(self.manners.grace, 1.5 * session.dialogue.punishment))

@@ -106,7 +106,8 @@ class Interview:
         began = time.monotonic()
         outcomes = self.record.outcomes
         self._waiting.attempts = [a for a in self.record.all_attempts().values() if unanswered(outcomes.get(a.number))]
-        self.record.time_up = False
+        self.record.time_up = self.record.limited = False
+        self.record.sessions_left = 0
         self.baseline_known.set()
         await self._drain(None)
         self.last_first_asking = time.monotonic()
@@ -208,7 +209,7 @@ class Interview:
         course = Course(session, self._waiting.groups(session))
         try:
             reading = await ask_alone(course, attempt, self.head, self._reopen)
-            self._answers.settle(attempt, reading, innocent=False)
+            self._answers.settle(attempt, reading, innocent=course.session.counted_out())
         finally:
             await self._door.end(course.session, blameless=refuses_by_closing(attempt))
 
@@ -246,7 +247,8 @@ class Interview:
         return self._waiting.take_group(session)
 
     def _next_group(self, session: Session) -> list[Attempt]:
-        if not session.dialogue.alive or session.dialogue.confused or self.stop.is_set():
+        over = session.dialogue.confused or session.counted_out() or self.stop.is_set()
+        if over or not session.dialogue.alive:
             return []
         return self._waiting.take_more(session)
 
@@ -262,7 +264,7 @@ class Interview:
             self._waiting.put_first(group)
             return
         taken: list[Attempt] = [a for a in group if not a.plain]
-        lost = session.dialogue.slowing
+        lost = session.dialogue.slowing or session.counted_out()
         for attempt in plain:
             reading = readings[attempt.number]
             if reading.again is Again.ALONE:
@@ -277,14 +279,15 @@ class Interview:
     async def _each(self, session: Session, attempts: list[Attempt]) -> None:
         """Ask one after the other, each with its whole script."""
         for index, attempt in enumerate(attempts):
-            if not session.dialogue.alive or self.stop.is_set():
+            if not session.dialogue.alive or session.counted_out() or self.stop.is_set():
                 self._waiting.put_first(attempts[index:])
                 return
             if attempt.label:
                 session.dialogue.note(f":Relay test: {attempt.label}")
             course = Course(session, self._waiting.groups(session))
             reading = await ask_alone(course, attempt, self.head, self._reopen)
-            self._answers.settle(attempt, reading, innocent=index > 0 and session.dialogue.slowing)
+            innocent = session.counted_out() or (index > 0 and session.dialogue.slowing)
+            self._answers.settle(attempt, reading, innocent=innocent)
             if self.lockstep and session.transaction and session.dialogue.alive:
                 await session.dialogue.ask(_RSET_OF_2001)
                 session.transaction = False
@@ -309,4 +312,5 @@ class Interview:
             self.record.time_up = True
         else:
             reason = self._door.give_up_reason
+        self.record.sessions_left = max(self.record.sessions_left, self._waiting.sessions_left())
         self._answers.finish(reason, only_tls=self._door.hears_only_tls())

@@ -76,6 +76,7 @@ class Session:
         transaction: MAIL was taken and not ended, so RSET is needed before the next one.
         spent: what it has cost so far.
         hello: the lines of the reply to EHLO or HELO.
+        limited: the refusal that spoke of our connections, not of what was said; None where there was none.
     """
 
     number: int
@@ -88,11 +89,16 @@ class Session:
     hello: tuple[str, ...] = ()
     hello_reply: Reply | None = None
     greeting: Reply | None = None
+    limited: Reply | None = None
 
     @property
     def pipelining(self) -> bool:
         """True where the server announced PIPELINING in this session."""
         return self.dialogue.machine.extensions.pipelining
+
+    def counted_out(self) -> bool:
+        """Was it refused for how often, or how many at once, we come?"""
+        return self.limited is not None
 
     async def leave(self) -> None:
         """QUIT and close."""

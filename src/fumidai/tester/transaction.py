@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from fumidai.battery.attempt import Attempt, Step
 from fumidai.battery.row import StepKind
+from fumidai.dialects.wording import counts_connections
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.smtp import command
 from fumidai.smtp.data import stuff
@@ -263,6 +264,8 @@ def _refused(session: Session, attempt: Attempt, stage: Stage, reply: Reply, *, 
     reading = read_refusal(attempt, stage, reply, session.number, pipelined=pipelined)
     if reading.outcome.reason is Reason.SYNTAX:
         session.spent.syntax += 1
+    if reading.again is Again.FRESH_SESSION and counts_connections(reply.text):
+        session.limited = reply
     return reading
 
 

@@ -67,6 +67,11 @@ class Waiting:
         longest = iter(sorted(filter(self.asks_alone, attempts), key=lambda attempt: -len(attempt.script)))
         return [next(longest) if self.asks_alone(attempt) else attempt for attempt in attempts]
 
+    def sessions_left(self) -> int:
+        """How many more sessions what waits will need, each as long as the budget allows now."""
+        alone = sum(self.asks_alone(attempt) for attempt in self.attempts)
+        return alone - (alone - len(self.attempts)) // self.budget.errors
+
     # -- handing out --------------------------------------------------------------------------------------------
 
     def take_own(self, opened: int) -> Attempt | None:
