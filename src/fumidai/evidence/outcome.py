@@ -119,3 +119,9 @@ class Outcome:
     session: int = 0
     completed: bool = False
     earlier: tuple[Answer, ...] = ()
+
+    @property
+    def at_large(self) -> bool:
+        """A whole message was handed over and no answer came: nobody knows whether it was taken."""
+        unheard = self.word is Word.UNTESTED and self.stage is Stage.MESSAGE and not self.code
+        return unheard and self.reason in {Reason.TIMEOUT, Reason.TIME_UP}

@@ -110,7 +110,7 @@ class Answers:
             before = Answer(known.stage, known.code, known.reply, known.session, pipelined=not known.completed)
             outcome = replace(outcome, earlier=(*known.earlier, before))
         self.record.outcomes[attempt.number] = outcome
-        if outcome.completed:
+        if outcome.completed or outcome.at_large:
             self.record.last_dot = time.monotonic()
         self.listener.answered(self.record, attempt, outcome)
 

@@ -160,10 +160,14 @@ class Dialogue:
             await asyncio.sleep(1.0)
         return (await self.hear([line]))[0]
 
-    async def hand_over(self, stuffed: bytes) -> Reply | Lost:
-        """Send a message (dot-stuffed, with its end) and read the answer to it."""
+    async def hand_over(self, stuffed: bytes, patience: float = 0.0) -> Reply | Lost:
+        """Send a message (dot-stuffed, with its end) and read the answer to it.
+
+        Args:
+            patience: seconds without a byte, where that is more than elsewhere: the server may look at the message.
+        """
         self.connection.write(self.machine.message(stuffed))
-        return (await self.hear([Line(b"")]))[0]
+        return (await self.hear([Line(b"")], patience))[0]
 
     def expect(self, line: bytes) -> None:
         """Say something before the greeting is read; its answer need not come."""
@@ -186,13 +190,13 @@ class Dialogue:
             self.connection.write(QUIT)
         await self.connection.close()
 
-    async def hear(self, lines: Sequence[Line]) -> list[Reply | Lost]:
-        """Read an answer for each of the next lines that were said, in order."""
+    async def hear(self, lines: Sequence[Line], patience: float = 0.0) -> list[Reply | Lost]:
+        """Read an answer for each of the next lines that were said, in order; ``patience`` as in ``hand_over``."""
         self.round_trips += 1
         needed = sum(line.answers[0] for line in lines)
         began = time.monotonic()
         while len(self._answers) < needed and self._lost is None:
-            await self._receive(self._patience)
+            await self._receive(max(patience, self._patience))
         self._quickest = min(self._quickest, time.monotonic() - began) if needed else self._quickest
         if lines[-1].answers[1] > lines[-1].answers[0]:
             await self._maybe_more()

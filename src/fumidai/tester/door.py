@@ -238,6 +238,9 @@ class Door:
         self.listener.session_ended(self.record, session.transcript)
 
     def _learn_end(self, session: Session, *, blameless: bool) -> None:
+        if session.dot_unanswered:
+            # It was given its ten minutes once.
+            self.manners = replace(self.manners, dot_patience=self.manners.patience)
         if session.limited is not None:
             self._turned_away(Reason.LIMIT, session.limited, came_in=False)
         elif session.dialogue.slowing:

@@ -25,6 +25,9 @@ from fumidai.tester.dialogue import Dialogue, LossKind, Lost
 
 #: Seconds for the TCP handshake, and for a TLS handshake.
 CONNECT_TIMEOUT: Final = 15.0
+#: Seconds for the answer to the end of a message (RFC 5321 §4.5.3.2.6): whoever gives up earlier and comes again has
+#: it delivered twice.
+DOT_PATIENCE: Final = 600.0
 #: Bytes that are kept of what was no greeting, for the report; the transcript has all.
 _HEARD: Final = 300
 
@@ -37,6 +40,7 @@ class Manners:
         ehlo: our name.
         source: local address to connect from, None for the system's choice.
         patience: seconds without a byte.
+        dot_patience: the same for the answer to a message.
         grace: the least that an answer which need not come is waited for, in seconds.
         only_helo: never EHLO, and wait for the answer to QUIT: the dialogue of the 2001 service.
     """
@@ -44,6 +48,7 @@ class Manners:
     ehlo: str
     source: IPv4Address | IPv6Address | None = None
     patience: float = 45.0
+    dot_patience: float = DOT_PATIENCE
     grace: float = 0.0
     only_helo: bool = False
 
@@ -76,6 +81,7 @@ class Session:
         transaction: MAIL was taken and not ended, so RSET is needed before the next one.
         spent: what it has cost so far.
         hello: the lines of the reply to EHLO or HELO.
+        dot_unanswered: a whole message was handed over, and the server said nothing to it.
         limited: the refusal that spoke of our connections, not of what was said; None where there was none.
     """
 
@@ -89,6 +95,7 @@ class Session:
     hello: tuple[str, ...] = ()
     hello_reply: Reply | None = None
     greeting: Reply | None = None
+    dot_unanswered: bool = False
     limited: Reply | None = None
 
     @property

@@ -195,7 +195,7 @@ async def _exchange(course: Course, attempt: Attempt, steps: tuple[Step, ...], h
     if steps[0].kind is StepKind.MESSAGE:
         message = compose(attempt, head, steps[0].header_lines, time.time())
         course.session.transaction = False
-        return [await dialogue.hand_over(stuff(message))]
+        return [await dialogue.hand_over(stuff(message), course.session.manners.dot_patience)]
     if steps[0].dribble:
         return [await dialogue.dribble(_line(step)) for step in steps]
     lines = [_line(step) for step in steps if step.kind is not StepKind.MESSAGE]
@@ -205,7 +205,9 @@ async def _exchange(course: Course, attempt: Attempt, steps: tuple[Step, ...], h
         last = replies[-1]
         told = isinstance(last, Reply) and last.intermediate
         replies.append(
-            await dialogue.hand_over(stuff(compose(attempt, head, steps[-1].header_lines, time.time())))
+            await dialogue.hand_over(
+                stuff(compose(attempt, head, steps[-1].header_lines, time.time())), course.session.manners.dot_patience
+            )
             if told
             else last
         )
@@ -280,7 +282,12 @@ def _setup_refused(session: Session, attempt: Attempt, reply: Reply, kind: StepK
 
 
 def _lost(session: Session, attempt: Attempt, stage: Stage, lost: Lost) -> Reading:
-    return read_loss(attempt, stage, session.number, _LOSS_REASONS[lost.kind], partial=lost.partial)
+    reading = read_loss(attempt, stage, session.number, _LOSS_REASONS[lost.kind], partial=lost.partial)
+    # RFC 5321 §4.5.3.2.6: the message may be on its way all the same; asked again it would go out twice.
+    if not reading.outcome.at_large:
+        return reading
+    session.dot_unanswered = True
+    return replace(reading, again=None)
 
 
 def _answers_may_shift(attempt: Attempt) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from fumidai.evidence.token import TokenKey
 from fumidai.policy.model import Policy
 from fumidai.tester.pace import MOST_SESSIONS
+from fumidai.tester.session import DOT_PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Order:
         only: 4 or 6 where one family of addresses was left out.
         proof: None asks without sending.
         wait, max_time: seconds.
+        patience, dot_patience: seconds without a byte; the same behind the end of a message.
         ehlo: our name, "" to find one.
         rate: connections a second, 0 for no limit; ``concurrency``: sessions at once to one address.
         key: signs the tokens.
@@ -95,6 +97,7 @@ class Order:
     rate: float = 0.0
     concurrency: int = MOST_SESSIONS
     patience: float = 45.0
+    dot_patience: float = DOT_PATIENCE
     targets_at_once: int = 4
     policy_text: str = ""
     policy_file: str = ""

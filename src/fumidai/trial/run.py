@@ -287,7 +287,10 @@ class Trial:
     ) -> Interview:
         head = Letterhead(site.identity.ehlo, "", self.name.id, str(record.endpoint))
         lockstep = record.battery == MAPS
-        manners = Manners(site.identity.ehlo, self.order.source, self.order.patience, only_helo=lockstep)
+        order = self.order
+        manners = Manners(
+            site.identity.ehlo, order.source, order.patience, dot_patience=order.dot_patience, only_helo=lockstep
+        )
         return Interview(
             record=record,
             prepare=partial(self._prepare, site, entries),

@@ -72,10 +72,12 @@ class Proofs:
 
 
 def open_promises(records: Iterable[Record], proofs: Proofs) -> int:
-    """Messages that were taken and of which nothing has come back yet."""
+    """Messages that were taken, or that nobody answered, and of which nothing has come back yet."""
     back = proofs.attempts()
     return sum(
-        outcome.completed and number not in back for record in records for number, outcome in record.outcomes.items()
+        (outcome.completed or outcome.at_large) and number not in back
+        for record in records
+        for number, outcome in record.outcomes.items()
     )
 
 
