@@ -137,12 +137,14 @@ def _path(rows: Sequence[Stop], page: _Page) -> Iterator[Line]:
     """The rows in columns, notes behind them where they fit and below where not."""
     narrow = page.width < _ROOMY
     step = " " if narrow or len(rows) > _MANY else _STEP
-    hosts = min(max(len(step) * row.depth + 2 + cells(row.host) for row in rows), page.width // 2)
+    # Notes need room to the right of the deepest host.
+    deepest = page.width // 2 // len(step)
+    hosts = min(max(len(step) * min(row.depth, deepest) + 2 + cells(row.host) for row in rows), page.width // 2)
     wares = min(max((cells(row.software) for row in rows if row.time), default=0), 24)
     delays = max(cells(row.delay) for row in rows)
     before = None
     for row in rows:
-        indent = _STEP + step * row.depth
+        indent = _STEP + step * min(row.depth, deepest)
         time = f"{pad(row.time, 14)}  {' ' * (delays - cells(row.delay))}{row.delay}" if row.time else ""
         text = f"{pad(indent + row.host, hosts)}  {pad(row.software, wares)}  {time}".rstrip()
         notes = believed_text(row, page.voice, before)
