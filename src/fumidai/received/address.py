@@ -16,6 +16,7 @@ from fumidai.evidence.vantage import is_private, plain
 _LONGEST: Final = 90
 _MASKS: Final = frozenset("*xX?#")
 _LETTERS: Final = frozenset("0123456789abcdefABCDEF:.")
+_NEVER_LAST: Final = frozenset("ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ")
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}\Z")
 _GROUPS: Final = re.compile(r"(?:0|[1-9a-f][0-9a-f]{0,3})(?::(?:0|[1-9a-f][0-9a-f]{0,3}))*+\Z")
 
@@ -27,6 +28,9 @@ def read_address(text: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _read_address(text: str) -> str:
+    # Nearly every text that is asked about is a host's name, and shows it by its end.
+    if text[-1:] in _NEVER_LAST and "%" not in text:
+        return ""
     if _usual(text):
         return text
     bare = text.strip().strip("[]<>,;")

@@ -54,7 +54,12 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
     spoken = _spoken(with_) if with_ else _SILENT
     software, auth = NOBODY, client.auth
     sender = sender.strip("<>,") if sender else client.envelope_from
-    for remarks in (by_said, with_said, id_said, for_said, date_said):
+    writer = read_remarks(by_said) if by_said else NOTHING
+    if writer is not NOTHING:
+        software = writer.software
+        auth = auth or writer.auth
+        sender = sender or writer.envelope_from
+    for remarks in (with_said, id_said, for_said, date_said):
         if remarks and (said := read_remarks(remarks)) is not NOTHING:
             software = software if software.family else said.software
             auth = auth or said.auth
@@ -75,7 +80,7 @@ def read_line(text: str, raw: bytes, span: Span) -> Hop:
         kind,
         _user(from_, from_said, family) if kind is Kind.LOCAL else _client(from_, client, family),
         by.strip("<>,") if by else "",
-        read_remarks(by_said).address if by_said else "",
+        writer.address,
         spoken.protocol,
         id_.strip("<>,") if id_ else "",
         # SurgeMail's "for multiple" names nobody.

@@ -38,6 +38,8 @@ _KNOWN: Final = frozenset(
 _NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:")
 _WORD: Final = re.compile(rb"\S+")
 _QUOTE: Final = re.compile(rb"[ \t]*(?:[>|][ \t]?)+")
+#: What may stand between the halves of a word that was broken in two.
+_IN_BREAKS: Final = b" \t\r\n\v\f>|"
 _ENTITY: Final = re.compile(rb"&(?:lt|gt|amp|quot|nbsp|#0?39|#160);")
 _ENTITIES: Final = {b"&lt;": b"<", b"&gt;": b">", b"&amp;": b"&", b"&quot;": b'"', b"&nbsp;": b" ", b"&#160;": b" "}
 #: No-break space, ideographic space, byte order mark (UTF-8): blanks of the same length stand in for them.
@@ -125,6 +127,9 @@ def unpaste(text: bytes) -> tuple[Pasted, ...]:
     """The messages in a text, in its order; any octets will do."""
     plain = _without_entities(text[:HEAD_AT_MOST])
     source = bytes(plain)
+    # Most texts have none, and words are dear.
+    if b"received:" not in source.translate(None, _IN_BREAKS).lower():
+        return ()
     words = list(_words(source))
     heads = list(_heads(words))
     ends = [*(head.at for head in heads[1:]), len(words)]

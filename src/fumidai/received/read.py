@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fumidai.received.address import read_address
-from fumidai.received.headers import OF_REPORTS, OUTER, Field, Headers, blanked, chosen_fields
+from fumidai.received.headers import CHOSEN, OF_REPORTS, OUTER, Field, Headers, blanked, chosen_fields
 from fumidai.received.hop import Hop, Span
 from fumidai.received.line import read_line
 from fumidai.received.spans import spans
@@ -47,16 +47,24 @@ def read_head(message: bytes) -> Head:
     headers: dict[str, Field] = {}
     left_out = 0
     reports = False
-    for name, value, start in chosen_fields(message):
+    for found in chosen_fields(message):
+        written, value = found.groups()
+        if written is None:
+            break
+        name = CHOSEN.get(written) or CHOSEN[written.lower()]
         if name == "received":
             if len(hops) < HOPS_AT_MOST:
+                value = value.rstrip(OUTER)
+                start = found.start(2)
                 hops.append(read_line(blanked(value[:LINE_AT_MOST]), value, Span(start, start + len(value))))
             else:
                 left_out += 1
+        elif name in headers:
+            continue
         elif name in OF_REPORTS:
             reports = reports or name != "content-type" or b"report" in value.lower()
-        elif name not in headers:
-            headers[name] = Field(value, start)
+        else:
+            headers[name] = Field(value.rstrip(OUTER), found.start(2))
     return Head(tuple(hops), headers, left_out, reports)
 
 

@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from fumidai.received.address import read_address
+from fumidai.received.address import parsed, read_address
 from fumidai.received.hop import Hop
 
 # Second levels that many countries use as the registry's own.
@@ -89,14 +89,21 @@ def is_line(name: str, address: str) -> bool:
     low = plain_name(name)
     if not low or "." not in low:
         return False
-    if "." in address:
-        parts = address.split(".")
-        digits = _NUMBER.findall(low)
-        if len(digits) >= 3 and sum(part in digits or part.zfill(3) in digits for part in parts) >= 3:
-            return True
-        if "".join(part.zfill(3) for part in parts) in low or "".join(f"{int(part):02x}" for part in parts) in low:
-            return True
+    if "." in address and _carries(low, address):
+        return True
     return any(label.rstrip("0123456789") in _LINE_WORDS for label in low.replace("-", ".").split("."))
+
+
+def _carries(name: str, address: str) -> bool:
+    """The name carries the IPv4 address: three of its numbers, or all in one word, decimal or hexadecimal."""
+    numbers = _NUMBER.findall(name)
+    parts = address.split(".")
+    if len(numbers) >= 3 and sum(part in numbers or part.zfill(3) in numbers for part in parts) >= 3:
+        return True
+    found = parsed(address)
+    if found is not None and found.packed.hex() in name:
+        return True
+    return max(map(len, numbers), default=0) >= 12 and "".join(part.zfill(3) for part in parts) in name
 
 
 def confirmed_name(hop: Hop) -> str:
