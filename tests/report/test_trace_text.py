@@ -203,3 +203,12 @@ def test_a_name_that_the_screen_can_not_show_is_no_word_of_a_command() -> None:
     told = render_trace_text(message, encodable=str.isascii)
     assert "fumidai trace FILE -o" in told
     assert told.isascii()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_way_of_many_hosts_stays_on_the_screen(width: int) -> None:
+    line = b"Received: from h%d.example ([203.0.113.7]) by h%d.example with SMTP; Mon, 2 Mar 2026 10:00:01 GMT\n"
+    data = b"".join(line % (number + 1, number) for number in range(150)) + b"\n"
+    lines = render_trace_text(message_of(data), width=width).splitlines()
+    assert max(cells(line) for line in lines[:-1] if "fumidai t" not in line) <= width
+    assert any("h149.example" in line for line in lines)
