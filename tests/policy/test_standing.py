@@ -41,7 +41,7 @@ def test_many_clients_are_not_all_remembered() -> None:
     for number in range(MOST + 10):
         standings.of(IPv4Address(number), Named.NOTHING)
     assert 0 < standings.remembered <= MOST
-    assert standings.of(ip_address("192.0.2.1"), Named.NOTHING).ground is not None
+    assert standings.of(ip_address("192.0.2.1"), Named.NOTHING).right is not None
 
 
 def test_what_can_be_no_name_is_not_remembered() -> None:

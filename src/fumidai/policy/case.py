@@ -17,9 +17,9 @@ from typing import Final
 from fumidai.policy.access import Address, Hit
 from fumidai.policy.hosts_access import Name, Named
 from fumidai.policy.model import Policy
-from fumidai.policy.request import UNKNOWN, Fact, FactKind, Need, Request, Unknown, plain_address
-from fumidai.policy.rules import Rule
-from fumidai.policy.standing import MOST, Ground, Standing, shown_client
+from fumidai.policy.request import UNKNOWN, Decision, Fact, FactKind, Need, Request, Unknown, plain_address
+from fumidai.policy.rules import Rule, by_rule
+from fumidai.policy.standing import MOST, Standing, shown_client
 from fumidai.smtp.address import Malformed, NullPath, Path, parse_path
 from fumidai.smtp.forms import ALL, Form
 from fumidai.smtp.readings import Reading, readings
@@ -66,14 +66,14 @@ class Case:
         """What the access table says of the client: its name beats its address (sendmail, check_relay)."""
         return self.standing.hit
 
-    def right(self) -> Ground | None:
-        """Why this client may send anywhere; None if it may not."""
-        return self._user_right() or self.standing.ground
+    def right(self) -> Decision | None:
+        """The permission of this client to send anywhere; None if it has none."""
+        return self._user_right() or self.standing.right
 
-    def _user_right(self) -> Ground | None:
+    def _user_right(self) -> Decision | None:
         user = self.request.user
         if isinstance(user, str) and user and any(fnmatchcase(user, known) for known in self.policy.authenticated):
-            return Ground(Rule.AUTHENTICATED, {"user": user})
+            return by_rule(Rule.AUTHENTICATED, user=user)
         return None
 
     def sender_readings(self) -> tuple[Reading, ...]:

@@ -40,7 +40,6 @@ from fumidai.policy.helo import helo_objection, helo_unresolved
 from fumidai.policy.model import OnFailure, Policy
 from fumidai.policy.request import Action, Decision, Fact, Need, Request, Unknown
 from fumidai.policy.rules import Rule, by_rule
-from fumidai.policy.standing import Ground
 from fumidai.smtp.address import Malformed, Path
 from fumidai.smtp.readings import Reading
 
@@ -95,21 +94,21 @@ class _Way:
     pattern: str | None
     hit: Hit | None
 
-    def ground(self) -> Ground | None:
-        """Why it is permitted to everyone; None if it isn't."""
+    def permission(self) -> Decision | None:
+        """What permits it to everyone; None if nothing does."""
         reading, hit = self.reading, self.hit
         if reading.unresolvable or reading.scheme:
             return None
         if self.pattern is not None:
             return _own_domain(reading.domain, self.pattern)
         if hit is not None and reading.domain and hit.side.kind is Kind.RELAY:
-            return Ground(Rule.ACCESS_TO_RELAY, {"domain": reading.domain, "key": hit.key})
+            return by_rule(Rule.ACCESS_TO_RELAY, domain=reading.domain, key=hit.key)
         return None
 
 
 @lru_cache(maxsize=256)
-def _own_domain(domain: str, pattern: str) -> Ground:
-    return Ground(Rule.OWN_DOMAIN, {"domain": domain, "pattern": pattern})
+def _own_domain(domain: str, pattern: str) -> Decision:
+    return by_rule(Rule.OWN_DOMAIN, domain=domain, pattern=pattern)
 
 
 def _way(case: Case, path: Path, reading: Reading) -> _Way:
@@ -157,27 +156,23 @@ def _relaying(case: Case, path: Path, ways: Sequence[_Way]) -> Decision:
     # RFC 5321 §4.5.1: <Postmaster> without a domain must be taken.
     if not path.domain and path.content.lower() == "postmaster":
         return by_rule(Rule.POSTMASTER)
-    grounds = [way.ground() for way in ways]
-    if grounds[0] is not None and None not in grounds:
-        return _granted(grounds[0])
+    permissions = [way.permission() for way in ways]
+    if permissions[0] is not None and None not in permissions:
+        return permissions[0]
     lost = next((way.reading for way in ways if way.reading.unresolvable), None)
     right = case.right()
     if right is not None and lost is None:
-        return _granted(right)
+        return right
     if lost is None and isinstance(case.name, Unknown) and case.client and case.policy.access.relays_name:
         return by_rule(Rule.CLIENT_NAME_MISSING, client=case.shown_client)
-    if grounds[0] is None and right is None:
+    if permissions[0] is None and right is None:
         return _not_ours(case, path)
     # To somebody who may send anywhere only what nobody can follow is an objection; to others the first foreign one.
-    reading = lost if right is not None and lost is not None else ways[grounds.index(None)].reading
+    reading = lost if right is not None and lost is not None else ways[permissions.index(None)].reading
     if reading.unresolvable:
         return by_rule(Rule.UNRESOLVABLE_RECIPIENT, recipient=shown(path.raw))
     other = f"{reading.scheme}:{reading.local_part}" if reading.scheme else reading.mailbox
     return by_rule(Rule.AMBIGUOUS_RECIPIENT, reading=other, recipient=shown(path.raw), form=reading.forms[-1].value)
-
-
-def _granted(ground: Ground) -> Decision:
-    return by_rule(ground.rule, **ground.params)
 
 
 def _not_ours(case: Case, path: Path) -> Decision:

@@ -9,7 +9,7 @@ the same answer. Names longer than the DNS has are not remembered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
@@ -26,26 +26,18 @@ _NO_RULES: Final = HostsTables()
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """Why something is permitted: a rule and the fields of its sentence."""
-
-    rule: Rule
-    params: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """A client before a policy.
 
     Attributes:
         denial: what the client rules say against it; None: it may speak.
         hit: what the access table says of it.
-        ground: why it may send anywhere, whoever logs in; None if it may not.
+        right: the permission to send anywhere, whoever logs in; None if there is none.
     """
 
     denial: Decision | None
     hit: Hit | None
-    ground: Ground | None
+    right: Decision | None
 
 
 class Standings:
@@ -89,8 +81,8 @@ class Standings:
         # sendmail, Relay_ok: a name lets relay only once it has been verified; "[192.0.2.1]" is no such name.
         relaying = (by_address, by_name if isinstance(name, str) else None)
         # sendmail, check_relay: the name beats the address.
-        ground = self._network(client) or _table_ground(client, relaying)
-        return Standing(self._denial(client, name), by_name or by_address, ground)
+        right = self._network(client) or _table_right(client, relaying)
+        return Standing(self._denial(client, name), by_name or by_address, right)
 
     def _denial(self, client: Address | None, name: Name) -> Decision | None:
         if client is not None:
@@ -104,18 +96,18 @@ class Standings:
             return self._access.client_name(bracketed(client))
         return None
 
-    def _network(self, client: Address | None) -> Ground | None:
+    def _network(self, client: Address | None) -> Decision | None:
         if client is not None:
             for network in self._networks:
                 if client in network:
-                    return Ground(Rule.RELAY_NETWORK, {"client": str(client), "network": str(network)})
+                    return by_rule(Rule.RELAY_NETWORK, client=str(client), network=str(network))
         return None
 
 
-def _table_ground(client: Address | None, hits: Sequence[Hit | None]) -> Ground | None:
+def _table_right(client: Address | None, hits: Sequence[Hit | None]) -> Decision | None:
     for hit in hits:
         if hit is not None and hit.side.kind is Kind.RELAY:
-            return Ground(Rule.ACCESS_CONNECT_RELAY, {"client": shown_client(client), "key": hit.key})
+            return by_rule(Rule.ACCESS_CONNECT_RELAY, client=shown_client(client), key=hit.key)
     return None
 
 

@@ -48,6 +48,10 @@ class Said:
     answers: tuple[int, int] = (1, 1)
 
 
+#: The end of a message, which has no line of its own.
+_END = Said(b"", Verb.MESSAGE)
+
+
 @dataclass(frozen=True, slots=True)
 class Greeting:
     """The server's first reply, whatever its code."""
@@ -143,7 +147,7 @@ class ClientMachine:
 
     def message(self, data: bytes) -> bytes:
         """Expect the answer to the end of this data (stuffed, terminator included) and return it, to be written."""
-        return self._expect(Said(b"", Verb.MESSAGE), data)
+        return self._expect(_END, data)
 
     def chunk(self, data: bytes, *, last: bool = False) -> bytes:
         """Expect the answer to a chunk of a message, and return it with its BDAT, to be written (RFC 3030 §2).
