@@ -36,7 +36,7 @@ EXAMPLE = Ground(
     address=IPv4Address("192.0.2.25"),
     host="mail.target.example",
     ptr="host25.target.example",
-    extensions=frozenset(("SMTPUTF8", "STARTTLS")),
+    extensions=frozenset(("SMTPUTF8", "STARTTLS", "CHUNKING")),
     encrypted=False,
     domain="target.example",
     domains=("target.example",),
@@ -172,6 +172,7 @@ _NEEDS = {
     "smtputf8": "SMTPUTF8 offered",
     "starttls": "STARTTLS offered",
     "pipelining": "PIPELINING offered",
+    "chunking": "CHUNKING offered",
 }
 
 
@@ -248,13 +249,13 @@ def typed(step: Step, times: int) -> list[str]:
         wait = f" after {step.pause} seconds" if step.pause else ""
         return ["QUIT", f"(connect again{wait})", f"EHLO {EXAMPLE.ehlo}"]
     if step.kind is StepKind.MESSAGE:
-        return [
+        message = [
             *(shown(line) for line in step.header_lines),
             "Subject: relay test",
             "",
             "A test of your own mail server.",
-            ".",
         ]
+        return chunk(message, step.tail) if step.chunked else [*message, "."]
     if not step.data:
         return []
     remarks = [
@@ -268,6 +269,13 @@ def typed(step: Step, times: int) -> list[str]:
         if given
     ]
     return [shown(step.data) + (f"    ({', '.join(remarks)})" if remarks else "")]
+
+
+def chunk(message: list[str], tail: bytes) -> list[str]:
+    """A message as one BDAT: its octets are counted (RFC 3030 §2)."""
+    size = sum(len(line) + 2 for line in message) + len(tail)
+    rest = [shown(line) + r"\x0a" for line in tail.split(b"\n")[:-1]]
+    return [f"BDAT {size} LAST", *message, *rest]
 
 
 def shown(data: bytes) -> str:

@@ -379,6 +379,11 @@ ROWS: dict[str, Fault] = {
     "helo-missing": Fault(trusts=lambda talk: talk.helo is None),
     "helo-partner": helo(rb"mail\." + D),
     "helo-ehlo-switch": remembers("ehlo", once=lambda talk: (talk.helo or b"") == b"gate." + DOMAIN),
+    # by chunks
+    "bdat-single": Fault(late=True, chunks="unchecked"),
+    "bdat-zero": Fault(late=True, chunks="first"),
+    "bdat-after-refused": Fault(chunks="refused"),
+    "bdat-bare-lf": Fault(chunks="raw"),
     # what came before
     "state-local-then-foreign": remembers(),
     "state-many-local-then-foreign": Fault(trusts=lambda talk: len(talk.taken) >= 10),
@@ -417,7 +422,10 @@ ROWS: dict[str, Fault] = {
 
 # Rows that a sound server takes, because they ask for mailboxes of its own.
 TAKEN_BY_THE_SOUND = frozenset(
-    ("scope-postmaster", "scope-known-local", "state-foreign-then-local", "state-header-bcc", "state-resent-bcc")
+    (
+        *("scope-postmaster", "scope-known-local", "state-foreign-then-local", "state-header-bcc", "state-resent-bcc"),
+        "bdat-bare-lf",
+    )
 )
 
 

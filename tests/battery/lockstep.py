@@ -105,7 +105,11 @@ class Lockstep:
         if step.kind is not StepKind.MESSAGE:
             return step.data
         lines = [*step.header_lines, *(f"X-Token: {token}".encode() for token in self.attempt.tokens.values())]
-        return b"".join(line + b"\r\n" for line in lines) + b"\r\nhello\r\n.\r\n"
+        message = b"".join(line + b"\r\n" for line in lines) + b"\r\nhello\r\n"
+        if step.chunked:
+            # RFC 3030 §2: octets are counted, nothing is stuffed, and no dot ends it.
+            return b"BDAT %d LAST\r\n" % len(message + step.tail) + message + step.tail
+        return message + b".\r\n"
 
     async def _ask(self, line: bytes) -> int:
         self.writer.write(line)

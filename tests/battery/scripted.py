@@ -51,6 +51,8 @@ class Talk:
     early: bool = False
     blessed: bool = False
     injected: bool = False
+    chunks: int = 0
+    body: bytes = b""
     taken: list[bytes] = field(default_factory=list)
     refused: list[bytes] = field(default_factory=list)
 
@@ -81,6 +83,10 @@ class Fault:
         splits_lf: takes a bare LF for the end of a line behind a check that does not.
         keeps_clear: keeps what was said in clear behind STARTTLS.
         greylists: 451 for whatever is asked for the first time.
+        late: takes every recipient and says no at DATA; BDAT is looked at as ``chunks`` says.
+        chunks: what it does wrong with BDAT. ``"unchecked"``: takes the message; ``"first"``: looks at the first chunk
+            alone, where there is anything in it; ``"refused"``: delivers to recipients that it refused; ``"raw"``:
+            hands the message on as it is to a server that takes a bare LF for the end of a line.
     """
 
     trusts: Callable[[Talk], bool] = no
@@ -94,9 +100,12 @@ class Fault:
     splits_lf: bool = False
     keeps_clear: bool = False
     greylists: bool = False
+    late: bool = False
+    chunks: str = ""
 
 
 SOUND = Fault()
+DENIED = b"550 5.7.1 relaying denied"
 # Stands for any mailbox of the server's own.
 HERE = b"here"
 
@@ -205,7 +214,7 @@ class Server:
             self._forget(talk, "ehlo")
             talk.helo = line[5:]
             self._consider(talk)
-            return b"250-gate.corp.target.example\r\n250 SMTPUTF8" if verb == b"EHLO" else b"250 gate"
+            return b"250-gate.corp.target.example\r\n250-CHUNKING\r\n250 SMTPUTF8" if verb == b"EHLO" else b"250 gate"
         if verb == b"MAIL":
             return self._mail(talk, line)
         if verb == b"RCPT":
@@ -214,6 +223,8 @@ class Server:
             return answer
         if verb == b"DATA":
             return await self._data(talk, reader, waiting)
+        if verb == b"BDAT":
+            return await self._chunk(talk, line, reader, waiting)
         if verb in (b"RSET", b"NOOP"):
             talk.idle += 1
             if verb == b"RSET":
@@ -227,6 +238,7 @@ class Server:
 
     def _forget(self, talk: Talk, event: str) -> None:
         talk.mail, talk.taken, talk.refused, talk.mails = None, [], [], 0
+        talk.chunks, talk.body = 0, b""
         talk.blessed = talk.blessed and event in self.fault.survives
 
     def _consider(self, talk: Talk) -> None:
@@ -268,6 +280,7 @@ class Server:
         if second is not None:
             return second
         trusted = talk.blessed or self.fault.trusts(talk) or (talk.mail is None and self.fault.without_mail)
+        trusted = trusted or (self.fault.late and _STRICT.fullmatch(line) is not None and self._soundly(line) == DENIED)
         return loosely(line) if trusted else None
 
     def _soundly(self, line: bytes) -> bytes:
@@ -278,7 +291,7 @@ class Server:
         if match is None:
             return b"501 5.1.3 syntax"
         if match[2].lower() != DOMAIN:
-            return b"550 5.7.1 relaying denied"
+            return DENIED
         return b"250 mine" if match[1].lower() in USERS else b"550 5.1.1 no such user"
 
     async def _data(self, talk: Talk, reader: asyncio.StreamReader, waiting: bytes) -> bytes | tuple[bytes, bytes]:
@@ -286,6 +299,8 @@ class Server:
         nobody = not talk.taken and not (talk.refused and fault.keeps_refused)
         if nobody and not (fault.headers == "empty" and talk.mail is not None):
             return b"554 5.5.1 no valid recipients"
+        if fault.late and any(recipient != HERE for recipient in talk.taken):
+            return DENIED
         assert talk.writer is not None
         talk.writer.write(b"354 go ahead\r\n")
         while b"\r\n.\r\n" not in waiting:
@@ -304,6 +319,37 @@ class Server:
         self._forget(talk, "message")
         talk.blessed = blessed and "message" in fault.survives
         return b"250 taken", rest
+
+    async def _chunk(
+        self, talk: Talk, line: bytes, reader: asyncio.StreamReader, waiting: bytes
+    ) -> tuple[bytes, bytes]:
+        """RFC 3030 §2: the octets of a chunk are read, whatever is then said to them."""
+        size, last = int(line.split()[1]), line.upper().endswith(b" LAST")
+        while len(waiting) < size:
+            waiting += await reader.read(65536)
+        chunk, waiting = waiting[:size], waiting[size:]
+        talk.chunks += 1
+        talk.body += chunk
+        keeps = talk.refused if self.fault.chunks == "refused" else []
+        if not talk.taken and not keeps:
+            return b"503 5.5.1 no valid recipients", waiting
+        looks = self.fault.late and self.fault.chunks != "unchecked"
+        if looks and chunk and (talk.chunks == 1 or self.fault.chunks != "first") and talk.taken != [HERE]:
+            return DENIED, waiting
+        if not last:
+            return b"250 go on", waiting
+        for recipient in (*talk.taken, *keeps):
+            await self._deliver(recipient, talk.body)
+        if self.fault.chunks == "raw":
+            await self._hand_on(talk.body)
+        self._forget(talk, "message")
+        return b"250 taken", waiting
+
+    async def _hand_on(self, body: bytes) -> None:
+        """What a server behind finds that takes a bare LF for the end of a line: a message, and perhaps another."""
+        _, _, rest = body.partition(b"\n.\n")
+        for recipient, message in re.findall(rb"(?s)RCPT TO:<([^>]*)>\nDATA\n(.*?)\n\.\n", rest):
+            await self._deliver(recipient, message)
 
     async def _deliver(self, recipient: bytes, message: bytes) -> None:
         """Keep it, or hand it on to the sink over a socket."""

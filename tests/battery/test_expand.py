@@ -115,7 +115,8 @@ def test_every_token_is_minted_once_and_stands_where_its_role_says():
     attempts, _ = expand(EVERYTHING, V4, decide, once, 1)
     assert len(minted) == len(set(minted)) == sum(len(attempt.tokens) for attempt in attempts)
     for attempt in attempts:
-        wire = b"".join(step.data + b"".join(step.header_lines) for step in attempt.script).lower()
+        said = (step.data + b"".join(step.header_lines) + step.tail for step in attempt.script)
+        wire = b"".join(said).lower()
         for role in (Role.RECIPIENT, Role.SENDER):
             assert (mint(attempt.number, role).encode() in wire) == (role in attempt.tokens), attempt.test.id
         assert Role.HEADER in attempt.tokens
@@ -191,6 +192,8 @@ def test_a_transaction_that_was_given_up_does_not_count():
         ("lit-proof-ip6", replace(V4, sink6=None), Reason.NO_IPV6),
         ("u-fullwidth-at", replace(V4, extensions=frozenset()), Reason.NO_EXTENSION),
         ("state-starttls-only", replace(V4, extensions=frozenset()), Reason.NO_EXTENSION),
+        ("bdat-single", replace(V4, extensions=frozenset()), Reason.NO_EXTENSION),
+        ("bdat-zero", replace(V4, sending=False), Reason.NO_PROOF),
         ("state-starttls-only", replace(V4, encrypted=True), Reason.SAME_QUESTION),
         ("scope-mx-anyone", replace(V4, mx_domain=""), Reason.NO_MX_DOMAIN),
         ("sender-random-sub", BARE, Reason.NO_NAME),

@@ -82,7 +82,7 @@ def test_slow_rows_are_the_five_of_the_design():
     assert {test.id for test in rows() if test.slow} == SLOW
 
 
-def test_dangerous_rows_never_go_beyond_rcpt_or_are_about_loops():
+def test_dangerous_rows_never_go_beyond_rcpt_or_write_to_a_named_user_or_are_about_loops():
     dangerous = {test.id: test for test in rows() if test.opt_in and test.runs}
     assert set(dangerous) == {
         "sender-loopback-literal",
@@ -91,7 +91,9 @@ def test_dangerous_rows_never_go_beyond_rcpt_or_are_about_loops():
         "pipe-local",
         "lex-slash",
         "lit-private",
+        "bdat-bare-lf",
     }
+    assert {"local-user", "proof"} <= dangerous["bdat-bare-lf"].needs
     for name in ("fax-gateway", "pipe-local", "lex-slash", "lit-private"):
         assert dangerous[name].reach is Reach.RCPT
 
@@ -112,6 +114,23 @@ def test_every_word_is_known_and_needs_follow_from_words():
             assert load.used_words(test) <= set(words.WORDS)
             assert {words.WORDS[name][0] for name in load.used_words(test)} - {""} <= test.needs
             assert test.needs <= load.NEEDS
+
+
+@pytest.mark.parametrize(
+    "step", ['{ kind = "data", chunked = true }', '{ kind = "message", tail = "x" }', '{ kind = "rcpt", tail = "x" }']
+)
+def test_only_a_message_is_chunked_and_only_a_chunked_one_has_a_tail(step):
+    text = f"""
+        [family]
+        name = "x"
+        [[test]]
+        id = "x"
+        class = "T"
+        title = "X"
+        script = [{step}]
+    """
+    with pytest.raises(FixtureError, match="chunked"):
+        load.read("x", text)
 
 
 def test_a_local_message_needs_a_named_local_user_and_a_proof():

@@ -28,7 +28,7 @@ class Step:
         data: the line with its CRLF (or whatever line end the row wants); b"" for ``message``.
         header_lines: extra header lines of a ``message``, without CRLF; one that names a header which the
             message has anyway takes its place.
-        See ``StepTemplate`` for kind, glued, answers, local, pause, dribble.
+        See ``StepTemplate`` for kind, glued, answers, local, pause, dribble, chunked, tail.
     """
 
     kind: StepKind
@@ -39,6 +39,8 @@ class Step:
     local: bool = False
     pause: int = 0
     dribble: bool = False
+    chunked: bool = False
+    tail: bytes = b""
 
     @property
     def lines(self) -> int:

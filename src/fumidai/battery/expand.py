@@ -35,7 +35,7 @@ Decide = Callable[[Request], Decision]
 _RECIPIENT_WORDS: Final = frozenset(("proof", "pl", "pl-upper"))
 _SENDER_WORDS: Final = frozenset(("sender", "sl"))
 _ANNOUNCED: Final = frozenset(("host", "ptr", "name"))
-_EXTENSIONS: Final = frozenset(("pipelining", "smtputf8", "starttls"))
+_EXTENSIONS: Final = frozenset(("pipelining", "smtputf8", "starttls", "chunking"))
 # A mailbox with nothing in it that could be read as a route, at a literal or at no domain.
 _PLAIN: Final = re.compile(rb"<[A-Za-z0-9.-]+(?:@(\[[0-9A-Za-z:.]+\]))?>")
 # RFC 5737, RFC 3849: addresses that are nobody's, for decoys of literal rows.

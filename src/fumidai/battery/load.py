@@ -53,6 +53,7 @@ NEEDS: Final = frozenset(need for need, _ in words.WORDS.values() if need) | {
     "smtputf8",
     "starttls",
     "pipelining",
+    "chunking",
 }
 ALTERS: Final = frozenset(("sender", "helo", "recipient", "state"))
 SEVERITIES: Final = frozenset(("critical", "high", "medium", "low", "info"))
@@ -189,7 +190,7 @@ def _complete(test: RelayTest, needs: frozenset[str]) -> RelayTest:
 
 def templates(test: RelayTest) -> tuple[str, ...]:
     """Every text of a row that goes out on the wire."""
-    lines = [text for step in test.script for text in (step.say, *step.headers)]
+    lines = [text for step in test.script for text in (step.say, *step.headers, step.tail)]
     mail = () if _says_own(test, StepKind.MAIL) else (test.mail_from, test.extra_mail)
     rcpt = () if _says_own(test, StepKind.RCPT) else (test.rcpt_to,)
     return (*mail, *rcpt, test.early, *lines)
@@ -208,11 +209,15 @@ def _says_own(test: RelayTest, kind: StepKind) -> bool:
 
 def _step(step: Mapping[str, Any]) -> StepTemplate:
     known = {"kind", "say", "glued", "headers", "answers", "local", "repeat", "pause", "dribble"}
+    known |= {"chunked", "tail"}
     if unknown := set(step) - known:
         raise ValueError(f"unknown keys {sorted(unknown)} in a step")
+    kind, chunked = StepKind(step["kind"]), _typed(step.get("chunked", False), bool)
+    if (chunked and kind is not StepKind.MESSAGE) or ("tail" in step and not chunked):
+        raise ValueError("only a message is chunked, and only a chunked one has a tail")
     low, high = step.get("answers", (1, 1))
     return StepTemplate(
-        kind=StepKind(step["kind"]),
+        kind=kind,
         say=_typed(step.get("say", ""), str),
         glued=_typed(step.get("glued", False), bool),
         headers=tuple(_typed(line, str) for line in step.get("headers", ())),
@@ -221,6 +226,8 @@ def _step(step: Mapping[str, Any]) -> StepTemplate:
         repeat=_typed(step.get("repeat", 1), int),
         pause=_typed(step.get("pause", 0), int),
         dribble=_typed(step.get("dribble", False), bool),
+        chunked=chunked,
+        tail=_typed(step.get("tail", ""), str),
     )
 
 

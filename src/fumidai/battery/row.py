@@ -65,6 +65,8 @@ class StepTemplate:
         repeat: the step stands so many times in the script.
         pause: seconds to wait before it.
         dribble: written one byte a second.
+        chunked: the message is handed over by BDAT, in one chunk, in place of DATA (RFC 3030 §2).
+        tail: what stands behind a chunked message, in the same chunk, as it is (placeholders allowed).
     """
 
     kind: StepKind
@@ -76,6 +78,8 @@ class StepTemplate:
     repeat: int = 1
     pause: int = 0
     dribble: bool = False
+    chunked: bool = False
+    tail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class RelayTest:
         early: bytes to be said before the greeting ("" for none).
         reach, slow, opt_in, runs: may go to DATA; only when named; only when asked for; False: data only, no code yet.
         needs: what the ground must offer: any of domain, local-user, host, ptr, ip4, ip6, proof, proof-ip4,
-            proof-ip6, smtputf8, starttls, pipelining, mx-domain.
+            proof-ip6, smtputf8, starttls, pipelining, chunking, mx-domain.
         alters: which part the row itself makes suspicious: any of sender, helo, recipient, state.
             Refusing that part is a refusal of the row; refusing what it left clean leaves it untested.
         extra_mail: parameters after MAIL FROM (for example SMTPUTF8).

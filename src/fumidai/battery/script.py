@@ -41,6 +41,8 @@ def _step(template: StepTemplate, test: RelayTest, words: Mapping[str, str]) -> 
         local=template.local,
         pause=template.pause,
         dribble=template.dribble,
+        chunked=template.chunked,
+        tail=fill(template.tail, words),
     )
 
 

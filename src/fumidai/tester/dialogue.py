@@ -169,6 +169,11 @@ class Dialogue:
         self.connection.write(self.machine.message(stuffed))
         return (await self.hear([Line(b"")], patience))[0]
 
+    async def hand_over_chunk(self, message: bytes, patience: float = 0.0) -> Reply | Lost:
+        """Send a whole message as one BDAT, the last (RFC 3030 §2), and read the answer to it; as ``hand_over``."""
+        self.connection.write(self.machine.chunk(message, last=True))
+        return (await self.hear([Line(b"")], patience))[0]
+
     def expect(self, line: bytes) -> None:
         """Say something before the greeting is read; its answer need not come."""
         self.connection.write(self.machine.say(line, answers=(0, 1)))

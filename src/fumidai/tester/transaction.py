@@ -193,9 +193,8 @@ def _read_steps(
 async def _exchange(course: Course, attempt: Attempt, steps: tuple[Step, ...], head: Letterhead) -> list[Reply | Lost]:
     dialogue = course.session.dialogue
     if steps[0].kind is StepKind.MESSAGE:
-        message = compose(attempt, head, steps[0].header_lines, time.time())
         course.session.transaction = False
-        return [await dialogue.hand_over(stuff(message), course.session.manners.dot_patience)]
+        return [await _hand_over(course.session, attempt, steps[0], head)]
     if steps[0].dribble:
         return [await dialogue.dribble(_line(step)) for step in steps]
     lines = [_line(step) for step in steps if step.kind is not StepKind.MESSAGE]
@@ -204,14 +203,16 @@ async def _exchange(course: Course, attempt: Attempt, steps: tuple[Step, ...], h
     if steps[-1].kind is StepKind.MESSAGE:
         last = replies[-1]
         told = isinstance(last, Reply) and last.intermediate
-        replies.append(
-            await dialogue.hand_over(
-                stuff(compose(attempt, head, steps[-1].header_lines, time.time())), course.session.manners.dot_patience
-            )
-            if told
-            else last
-        )
+        replies.append(await _hand_over(course.session, attempt, steps[-1], head) if told else last)
     return replies
+
+
+async def _hand_over(session: Session, attempt: Attempt, step: Step, head: Letterhead) -> Reply | Lost:
+    """Send the message of an attempt behind a 354, or as one chunk."""
+    message, patience = compose(attempt, head, step.header_lines, time.time()), session.manners.dot_patience
+    if step.chunked:
+        return await session.dialogue.hand_over_chunk(message + step.tail, patience)
+    return await session.dialogue.hand_over(stuff(message), patience)
 
 
 def _line(step: Step) -> Line:
@@ -244,7 +245,9 @@ async def _encrypt(course: Course, attempt: Attempt) -> Reading | None:
 
 
 def _read_step(session: Session, attempt: Attempt, step: Step, reply: Reply | Lost, course: Course) -> Reading | None:
-    stage = _STAGES[step.kind]
+    # RFC 3030 §2: BDAT without a recipient is refused as DATA is, which says nothing about the message.
+    early = step.chunked and course.reply is None
+    stage = Stage.DATA if early else _STAGES[step.kind]
     if isinstance(reply, Lost):
         return None if reply.kind is LossKind.NOT_GIVEN else _lost(session, attempt, stage, reply)
     session.spent.answered += 1
