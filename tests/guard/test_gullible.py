@@ -34,7 +34,9 @@ OURS = {
     "relay-alias-convention-at",
     "reply-token",
 }
-ASKED = [test for test in ROWS if test.id not in SLOW and test.id not in TAKEN_BY_THE_SOUND]
+#: Messages to a user of its own that hold another for a stranger: the guard sees it and refuses them.
+SMUGGLED = {"bdat-bare-lf"}
+ASKED = [test for test in ROWS if test.id not in SLOW | (TAKEN_BY_THE_SOUND - SMUGGLED)]
 
 
 @pytest.mark.parametrize("test", ASKED, ids=lambda test: test.id)
