@@ -15,7 +15,7 @@ from fumidai.evidence.result import Entry, Software
 from fumidai.judge.findings import find
 from fumidai.judge.late import refuses_late
 from fumidai.judge.record import Record
-from fumidai.judge.rows import Decide, Standing, Weighed, control_rows, weigh_all
+from fumidai.judge.rows import Decide, control_rows, weigh_all
 from fumidai.judge.vantage import Sight, Vantage, decisive_sight
 from fumidai.judge.verdict import Case, rule
 from fumidai.received.read import client_seen, read_received
@@ -56,12 +56,6 @@ def judge(record: Record, proofs: Sequence[Proof], decide: Decide, vantage: Vant
         findings=find(case, software),
         transcripts=tuple(record.transcripts),
     )
-
-
-def open_promises(weighed: Sequence[Weighed]) -> int:
-    """Messages that were taken and of which nothing has come yet: what a proof window waits for."""
-    waiting = {Standing.PROMISED, Standing.UNSETTLED, Standing.MAILBOX}
-    return sum(item.row.outcome.completed for item in weighed if item.standing in waiting)
 
 
 def _own_proofs(record: Record, proofs: Sequence[Proof]) -> tuple[Proof, ...]:

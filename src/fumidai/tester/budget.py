@@ -159,6 +159,7 @@ class Budget:
     def scarce(self) -> None:
         """Connections are what the server counts: ask more in each."""
         self.errors = min(MOST_ERRORS, self.dear, self.errors * 2)
+        self.syntax = min(MOST_ERRORS, self.syntax * 2)
         self.resets = min(MOST_ERRORS, self.resets * 2)
 
     @property

@@ -69,8 +69,11 @@ class Waiting:
 
     def sessions_left(self) -> int:
         """How many more sessions what waits will need, each as long as the budget allows now."""
-        alone = sum(self.asks_alone(attempt) for attempt in self.attempts)
-        return alone - (alone - len(self.attempts)) // self.budget.errors
+        shared = [attempt for attempt in self.attempts if not self.asks_alone(attempt)]
+        prices = [self.budget.price(attempt) for attempt in shared]
+        errors, syntax = sum(price for price, _ in prices), sum(rude for _, rude in prices)
+        groups = max(-(-errors // self.budget.errors), -(-syntax // self.budget.syntax))
+        return len(self.attempts) - len(shared) + groups
 
     # -- handing out --------------------------------------------------------------------------------------------
 
