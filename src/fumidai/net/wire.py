@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One TCP connection as bytes in, bytes out: what lies between the event loop and ``Connection``.
 
-The loop calls ``arrived`` and ``ended``; a coroutine calls ``wait`` and ``take``. No task, stream or line object is
-made. On plain asyncio the receiving side is a ``BufferedProtocol`` whose buffer is shared by all connections of a
-thread: the transport's own way allocates 256 KiB for each read, which costs double (docs/decisions). uvloop gains
-nothing by that and gets a plain ``Protocol``.
+The loop says what happens to it (``asyncio.Protocol``); a coroutine calls ``wait`` and ``take``. No task, stream or
+line object is made. On plain asyncio the receiving side is a ``BufferedProtocol`` whose buffer is shared by all
+connections of a thread: the transport's own way allocates 256 KiB for each read, which costs double (docs/decisions).
+uvloop gains nothing by that and gets a plain ``Protocol``.
 
 A peer that sends faster than it is read is held back by TCP: reading pauses above ``HIGH_WATER``.
 
@@ -83,17 +83,18 @@ class Wire:
         self._drain: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
 
-    # --- the loop's side ---
+    # --- the loop's side, but for how bytes come in ---
 
-    def attached(self, transport: asyncio.Transport) -> None:
-        """The connection stands."""
-        self.transport = transport
-        transport.set_write_buffer_limits(high=SEND_HIGH_WATER)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands (see ``asyncio.BaseProtocol``, as for the others)."""
+        both_ways: asyncio.Transport = transport  # type: ignore[assignment]  # TCP transports are always full ones
+        both_ways.set_write_buffer_limits(high=SEND_HIGH_WATER)
+        self.transport = both_ways
         if self._opened is not None:
             opened, self._opened = self._opened, None
             opened(self)
 
-    def arrived(self, data: bytes | memoryview) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Bytes came."""
         self._buffer += data
         if len(self._buffer) > HIGH_WATER and not self._paused and self.transport is not None:
@@ -101,23 +102,26 @@ class Wire:
             self.transport.pause_reading()
         _wake(self._reader)
 
-    def ended(self, error: Exception | None, *, lost: bool) -> None:
-        """The peer closed its side (``lost`` False) or the connection is gone."""
+    def eof_received(self) -> bool:
+        """The peer closed its side; ours is kept open, so that what we still have to say can be said."""
         self.over = True
-        if error is not None and not self.error:
-            self.error = _words(error)
-        if lost:
-            self.lost = True
-            self._silence_alarm()
-            _wake(self._drain)
-            _wake(self._closed)
         _wake(self._reader)
+        return True
 
-    def hold_writing(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.over = self.lost = True
+        if exc is not None and not self.error:
+            self.error = _words(exc)
+        self._silence_alarm()
+        for waiting in (self._drain, self._closed, self._reader):
+            _wake(waiting)
+
+    def pause_writing(self) -> None:
         """The send buffer is above its mark."""
         self._drain = self._loop.create_future()
 
-    def release_writing(self) -> None:
+    def resume_writing(self) -> None:
         """The send buffer is below its mark again."""
         _wake(self._drain)
         self._drain = None
@@ -231,65 +235,19 @@ class BufferedWire(Wire, asyncio.BufferedProtocol):
 
     __slots__ = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.attached(transport)  # type: ignore[arg-type]  # TCP transports are always full ones
-
     def get_buffer(self, sizehint: int) -> memoryview:
         """See ``asyncio.BufferedProtocol``."""
         return _shared.view
 
     def buffer_updated(self, nbytes: int) -> None:
         """See ``asyncio.BufferedProtocol``."""
-        self.arrived(_shared.view[:nbytes])
-
-    def eof_received(self) -> bool:
-        """Keep our own side open, so that what we still have to say can be said."""
-        self.ended(None, lost=False)
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.ended(exc, lost=True)
-
-    def pause_writing(self) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.hold_writing()
-
-    def resume_writing(self) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.release_writing()
+        self.data_received(_shared.view[:nbytes])
 
 
 class PlainWire(Wire, asyncio.Protocol):
     """For uvloop: takes the bytes as the loop hands them over."""
 
     __slots__ = ()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.attached(transport)  # type: ignore[arg-type]  # TCP transports are always full ones
-
-    def data_received(self, data: bytes) -> None:
-        """See ``asyncio.Protocol``."""
-        self.arrived(data)
-
-    def eof_received(self) -> bool:
-        """Keep our own side open, so that what we still have to say can be said."""
-        self.ended(None, lost=False)
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.ended(exc, lost=True)
-
-    def pause_writing(self) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.hold_writing()
-
-    def resume_writing(self) -> None:
-        """See ``asyncio.BaseProtocol``."""
-        self.release_writing()
 
 
 Opened = Callable[[Wire], None]
