@@ -108,7 +108,7 @@ FINDINGS: dict[str, tuple[str, ...]] = {
     ),
     "empty-to": (N_("To is empty."),),
     "lines-left-out": (
-        N_("It has too many Received lines: {count} of the oldest were not read."),
+        N_("It has too many Received lines: {count} or more of the oldest were not read."),
         N_("It has too many Received lines: the oldest were not read."),
     ),
     "quoted-original": (N_("A quoted original stands below the head."),),
