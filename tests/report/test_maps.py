@@ -99,3 +99,11 @@ def test_without_a_session_it_says_why():
         "Connecting to 192.0.2.25 ...",
         "No connection to 192.0.2.25:25. The server may be down, or this line may block outbound port 25.",
     ]
+
+
+def test_a_closed_that_was_not_made_sure_of_says_so_behind_the_line_of_2001():
+    made = entry(V.CLOSED, R.ALL_REFUSED, ROWS, verdict_params={"untried": 2})
+    *_, line, reservation = render_maps(made).splitlines()
+    assert line == "System appeared to reject relay attempts"
+    assert reservation.startswith("It said no only after it had taken the recipients")
+    assert "(2) were not made. To make them: --local-user ADDRESS" in reservation

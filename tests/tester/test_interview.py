@@ -156,7 +156,8 @@ async def test_a_server_that_hangs_up_on_all_but_starttls_hears_only_tls(tmp_pat
     assert behaviour.sessions < 12
 
 
-async def test_a_server_that_hangs_up_on_all_is_never_closed(tmp_path: Path) -> None:
+async def test_a_server_that_hangs_up_on_all_is_never_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "PAUSES", (0.05,) * 5)
     behaviour = Behaviour(hangs_up_on=b"MAIL")
     entry = only(await ask(behaviour, tmp_path, max_time=6.0))
     assert entry.verdict is Verdict.INCONCLUSIVE
@@ -262,7 +263,9 @@ async def test_a_421_is_no_refusal_unless_it_blames_what_was_said(
     assert entry.verdict is (Verdict.CLOSED if met is Word.REFUSED else Verdict.INCONCLUSIVE)
 
 
-async def test_hanging_up_on_a_clean_row_leaves_it_untested(tmp_path: Path) -> None:
+async def test_hanging_up_on_a_clean_row_leaves_it_untested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "PAUSES", (0.05,) * 5)
+
     async def rude(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
         writer.write(GREETING)
         while line := await reader.readline():

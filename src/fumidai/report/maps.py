@@ -32,7 +32,7 @@ from fumidai.evidence.verdict import Verdict
 from fumidai.report.dialogue import ARROWS, bounded, said
 from fumidai.report.escape import lines_of, raw, show
 from fumidai.report.holes import is_hole
-from fumidai.report.sentence import verdict_sentence
+from fumidai.report.sentence import untried_sentence, verdict_sentence
 from fumidai.report.voice import Voice
 
 # How a note begins that names a test.
@@ -81,6 +81,8 @@ def _closing(entry: Entry) -> Iterator[str]:
             yield f"System promised to relay ({promised}); only a proof can tell whether it does"
         case Verdict.CLOSED:
             yield "System appeared to reject relay attempts"
+            if entry.verdict_params.get("untried"):
+                yield untried_sentence(entry, _ENGLISH)
         case _:
             yield verdict_sentence(entry, _ENGLISH)
 

@@ -256,10 +256,15 @@ def verdict_sentence(
     if texts is None:
         fallback = INCONCLUSIVE_FALLBACK if entry.verdict is Verdict.INCONCLUSIVE else FALLBACK
         return voice.say(fallback, **{**fields, "verdict": entry.verdict, "reason": entry.verdict_reason})
-    sentences = [voice.best(texts, fields)]
+    said = voice.best(texts, fields)
     if entry.verdict is Verdict.CLOSED and fields.get("untried"):
-        sentences.append(voice.say(UNTRIED, **fields))
-    return voice.together(sentences)
+        said = voice.together([said, voice.say(UNTRIED, untried=fields["untried"])])
+    return said
+
+
+def untried_sentence(entry: Entry, voice: Voice) -> str:
+    """What a closed server that says no late leaves open."""
+    return voice.say(UNTRIED, untried=entry.verdict_params["untried"])
 
 
 def advice(entry: Entry, voice: Voice, run: str = "RUN") -> str:
