@@ -32,6 +32,7 @@ class Behaviour:
         cut_syntax: close at so many syntax errors.
         most: sessions at once; above that ``too_many`` is said and the connection closed.
         rate: (connections, seconds): more than so many within so long are turned away with ``too_often``.
+        drops_over_rate: close at MAIL without a word instead.
         rate_at_rcpt: say that to RCPT instead of the greeting, as sendmail's ``delay_checks`` does.
         punish: seconds before the first refusal of a session; each further one takes twice as long.
         slow: seconds between two characters of a reply, after the greeting.
@@ -50,6 +51,7 @@ class Behaviour:
     too_many: bytes = b"421 4.7.0 too many connections\r\n"
     rate: tuple[int, float] = (0, 0.0)
     too_often: bytes = b"421 4.3.2 Connection rate limit exceeded.\r\n"
+    drops_over_rate: bool = False
     rate_at_rcpt: bool = False
     punish: float = 0.0
     slow: float = 0.0
@@ -115,7 +117,7 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
         await say(behaviour, writer, behaviour.too_many)
         return
     too_often = _comes_too_often(behaviour)
-    if too_often and not behaviour.rate_at_rcpt:
+    if too_often and not (behaviour.rate_at_rcpt or behaviour.drops_over_rate):
         await say(behaviour, writer, behaviour.too_often)
         return
     writer.write(GREETING)
@@ -124,6 +126,8 @@ async def sound(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
     while line := await reader.readline():
         if behaviour.hangs_up_on and behaviour.hangs_up_on in line:
             await say(behaviour, writer, behaviour.last_words)
+            return
+        if too_often and behaviour.drops_over_rate and line[:4].upper() == b"MAIL":
             return
         if too_often and line[:4].upper() == b"RCPT":
             await say(behaviour, writer, behaviour.too_often)

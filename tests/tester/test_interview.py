@@ -177,6 +177,29 @@ async def test_connections_counted_over_a_long_time_need_the_time_given_for_it(
     assert asked_twice(behaviour) == []
 
 
+async def test_a_server_that_drops_whoever_comes_too_often_has_refused_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hung up on again and again, and nobody else served meanwhile: no row has its refusal by that."""
+    monkeypatch.setattr(budget, "PAUSES", (0.02,) * 5)
+    monkeypatch.setattr(pace, "WINDOW", 0.1)
+    behaviour = Behaviour(rate=(6, 600.0), drops_over_rate=True)
+    families = ("baseline", "sender-claim", "identity-trust", "lexical")
+    entry = only(await ask(behaviour, tmp_path, families=families, max_time=10.0))
+    assert entry.verdict is Verdict.INCONCLUSIVE
+    assert not [row.id for row in entry.tests if row.word is Word.REFUSED and not row.outcome.code]
+
+
+@pytest.mark.parametrize("tests", [("lex-nul",), ("plain-foreign", "lex-nul", "lex-nul-suffix")])
+async def test_a_row_that_is_hung_up_on_with_nobody_after_it_is_asked_once_more_beside_the_postmaster(
+    tests: tuple[str, ...], tmp_path: Path
+) -> None:
+    behaviour = Behaviour(hangs_up_on=b"\0")
+    entry = only(await ask(behaviour, tmp_path, tests=tests))
+    last = {row.id: row for row in entry.tests}["lex-nul"]
+    assert (last.word, last.outcome.reason) == (Word.REFUSED, Reason.CLOSED)
+
+
 @pytest.mark.parametrize("at_rcpt", [False, True])
 async def test_a_limit_of_connections_is_no_refusal_and_its_time_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_rcpt: bool

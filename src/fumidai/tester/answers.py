@@ -2,7 +2,8 @@
 """Gather the answers of one endpoint: keep each, put back what got none, have decoys asked, end with a reason.
 
 A refusal is kept and never asked twice. An attempt in whose face the connection is cut twice is asked once more in a
-session of its own; cut again, that is its answer. Temporary failures are kept and noted in ``deferred``.
+session of its own; cut again, that is its answer, where the server served others meanwhile (``doubts``). Temporary
+failures are kept and noted in ``deferred``.
 
 Limits: what a reply means is said by ``reading``; what the outcomes mean together is the judge's concern.
 """
@@ -15,12 +16,13 @@ from dataclasses import dataclass, field, replace
 
 from fumidai.battery.attempt import Attempt
 from fumidai.battery.row import RowClass
-from fumidai.dialects.wording import blames_commands
+from fumidai.dialects.wording import blames_commands, counts_connections
 from fumidai.evidence.outcome import Answer, Outcome, Reason, Stage, Word
 from fumidai.judge.record import Failure, Record
 from fumidai.judge.rows import BASELINES
 from fumidai.tester.announced import hear_address
 from fumidai.tester.budget import Budget
+from fumidai.tester.doubts import Doubts
 from fumidai.tester.questions import Decoy, Listener
 from fumidai.tester.reading import Again, Reading, refuses_by_closing
 from fumidai.tester.session import OpenFailure
@@ -45,6 +47,7 @@ class Answers:
     listener: Listener
     baseline_known: asyncio.Event
     deferred: list[tuple[Attempt, float | None]] = field(default_factory=list)
+    doubts: Doubts = field(default_factory=Doubts)
 
     def settle(self, attempt: Attempt, reading: Reading, *, innocent: bool) -> bool:
         """Keep a reading or put the attempt back; True where the connection was lost on it.
@@ -56,6 +59,8 @@ class Answers:
         if reading.again is Again.FRESH_SESSION:
             self._put_back(attempt, reading.outcome, innocent=innocent)
             return True
+        if reading.outcome.code:
+            self.doubts.served(reading.outcome.session)
         if reading.again is Again.LATER:
             self.deferred.append((attempt, reading.wait))
         self.keep(attempt, reading.outcome)
@@ -79,11 +84,20 @@ class Answers:
         if innocent:
             self.waiting.put_first([attempt])
             return
+        self.doubts.lost(attempt, outcome.session)
         if self.waiting.lose(attempt):
             return
-        if refuses_by_closing(attempt) and _closed_over_it(outcome):
-            outcome = replace(outcome, word=Word.REFUSED, reason=Reason.CLOSED)
-        self.keep(attempt, outcome)
+        if not refuses_by_closing(attempt) or not _closed_over_it(outcome):
+            self.keep(attempt, outcome)
+        elif outcome.code or self.doubts.settled(attempt):
+            self.keep_closing(attempt, outcome)
+        else:
+            self.keep(attempt, outcome)
+            self.doubts.open.append((attempt, outcome))
+
+    def keep_closing(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Hanging up was the server's answer to what the row itself altered."""
+        self.keep(attempt, replace(outcome, word=Word.REFUSED, reason=Reason.CLOSED))
 
     def opening_lost(self, attempt: Attempt, failed: OpenFailure, session: int) -> None:
         """Its own session did not open: not the attempt's fault, unless it spoke before the greeting.
@@ -91,7 +105,8 @@ class Answers:
         Args:
             session: number of the session that was tried last.
         """
-        if attempt.early and failed.failure in {Failure.NO_GREETING, Failure.TURNED_AWAY}:
+        spoke = attempt.early and failed.failure in {Failure.NO_GREETING, Failure.TURNED_AWAY}
+        if spoke and not (failed.reply is not None and counts_connections(failed.reply.text)):
             self.budget.fruitless = max(0, self.budget.fruitless - 1)
             self.keep(attempt, _refused_at_greeting(attempt, failed, session))
             return

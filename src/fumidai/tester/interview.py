@@ -20,9 +20,9 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Final
 
-from fumidai.battery.attempt import Attempt
+from fumidai.battery.attempt import Attempt, ControlKind
 from fumidai.battery.row import StepKind
-from fumidai.evidence.outcome import Reason
+from fumidai.evidence.outcome import Reason, Word
 from fumidai.judge.record import Record
 from fumidai.tester.announced import announced_name, hear_address
 from fumidai.tester.answers import Answers, unanswered
@@ -180,6 +180,11 @@ class Interview:
                 tasks -= done
                 for task in done - {stopped}:
                     task.result()
+            if self._answers.doubts.open and not self.stop.is_set():
+                tasks.add(asyncio.create_task(self._settle_doubts()))
+                done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()
         finally:
             stopped.cancel()
             await self._door.wind_up(tasks)
@@ -251,6 +256,42 @@ class Interview:
         if over or not session.dialogue.alive:
             return []
         return self._waiting.take_more(session)
+
+    # -- doubts -------------------------------------------------------------------------------------------------
+
+    async def _settle_doubts(self) -> None:
+        """Ask what was hung up on without a word once more, each right after something harmless was answered."""
+        doubts, harmless = self._answers.doubts, self._harmless()
+        while doubts.open and not self._door.over():
+            attempt, outcome = doubts.open.pop(0)
+            if harmless is None:
+                self._answers.keep_closing(attempt, outcome)
+            elif await self._serves(harmless):
+                await self._work_alone(attempt)
+            else:
+                return
+
+    def _harmless(self) -> Attempt | None:
+        """The postmaster, where he was taken: no refusal is asked for twice."""
+        for number, attempt in self.record.controls.items():
+            outcome = self.record.outcomes.get(number)
+            if attempt.control is ControlKind.POSTMASTER and outcome is not None and outcome.word is Word.ACCEPTED:
+                return attempt
+        return None
+
+    async def _serves(self, harmless: Attempt) -> bool:
+        """Does the server answer anybody now?"""
+        session = await self._door.open()
+        if isinstance(session, OpenFailure):
+            return False
+        try:
+            reading = await ask_alone(Course(session), harmless, self.head, self._reopen)
+        finally:
+            await self._door.end(session, blameless=False)
+        served = bool(reading.outcome.code) and reading.again is not Again.FRESH_SESSION
+        if served:
+            self._answers.doubts.served(session.number)
+        return served
 
     # -- asking -------------------------------------------------------------------------------------------------
 
