@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -38,6 +38,8 @@ DEADLINE: Final = 10.0
 _KEPT: Final = 300.0
 _FAILURE_KEPT: Final = 10.0
 _MOST: Final = 10_000
+#: Clients of whom it is remembered what they make necessary.
+_CLIENTS: Final = 4096
 _FAILED: Final = Fact(failed=True)
 #: Characters of a listing in a reply.
 _LONGEST: Final = 300
@@ -76,6 +78,8 @@ class Door:
         self._in_words = partial(in_words, name=blocklists.name)
         self._names: Memory[Need, Fact] = Memory(_MOST)
         self._tasks: set[asyncio.Task[None]] = set()
+        # What a client alone makes necessary hangs on nothing else, and most come again.
+        self._of_client = lru_cache(_CLIENTS)(partial(_needs_of_client, policy))
 
     def start(self) -> None:
         """Begin to look after the blocklists' health."""
@@ -84,8 +88,7 @@ class Door:
     def expect(self, client: IpAddress, name: str | None | Unknown = UNKNOWN) -> None:
         """A client has come: begin what can be looked up before it says anything."""
         if self._looks_up:
-            request = Request(client=client, client_name=name)
-            missing = [need for need in needs(self._policy, request, Stage.CONNECT) if self._peek(need) is None]
+            missing = [need for need in self._of_client(client, name) if self._peek(need) is None]
             if missing:
                 self._begin(self._look_up_all(missing))
 
@@ -170,6 +173,10 @@ class Door:
         if client in back.addresses:
             return Fact(reverse.name)
         return _FAILED if back.failed else Fact(FALSE_NAME)
+
+
+def _needs_of_client(policy: Policy, client: IpAddress, name: str | None | Unknown) -> tuple[Need, ...]:
+    return needs(policy, Request(client=client, client_name=name), Stage.CONNECT)
 
 
 class AtHand(Mapping[Need, Fact]):

@@ -10,7 +10,7 @@ Who has to see the bytes before the session does takes its place at the transpor
 gives it back: what is not needed costs nothing. ``opened`` prepares, ``greet`` begins the dialogue; whatever comes
 before the greeting (TLS from the first byte on, a proxy's header) comes between the two.
 
-Answers are written at the end of the loop's turn (``net.turn``), last words at once.
+Answers are written at the end of the loop's turn (``net.turn``); what is said to a client that is sent away, at once.
 
 Limits: what events mean is the subclass's. One deadline at a time.
 """
@@ -286,7 +286,10 @@ class Line(Served):
         if (self._kept or machine.asked is not None) and not self._holds & Hold.BACKEND:
             self._keep(machine.waiting if machine.asked is not None else 0)
         due = self._due
-        if self._closing or machine.state is _CLOSED or (self._eof and machine.asked is None):
+        if machine.state is _CLOSED and not self._closing:
+            self._part()
+            return
+        if self._closing or (self._eof and machine.asked is None):
             self._write()
             self._close(transport, linger=self._closing and not self._eof)
             return
@@ -334,6 +337,17 @@ class Line(Served):
             return
         self._send_away("too-slow", "Too slow")
         self._flush()
+
+    def _part(self) -> None:
+        """It has said QUIT: nothing more is heard, and behind the last answer the connection ends."""
+        self._closing = True
+        self._alarm.off()
+        self.post.turn.at_end(self._hang_up)
+
+    def _hang_up(self) -> None:
+        self._write()
+        if self.transport is not None:
+            self._close(self.transport, linger=False)
 
     def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
         """Close; ``linger``: the client may still be saying something, and a reset would take our last word from it."""
