@@ -514,11 +514,12 @@ OF_CONNECTIONS: Final = (
     *("too many connections", "too many concurrent", "too many sessions", "too many simultaneous"),
     *("connection limit", "concurrency limit", "maximum connections", "maximum number of connections"),
 )
-#: Limits that blame what was said in this session.
+#: What blames the words of this session, and hangs up for them.
 OF_COMMANDS: Final = (
     *("too many errors", "too many nonmail commands", "too many syntax", "too many unrecognized commands"),
     *("too many bad commands", "too many bad recipients", "too many invalid recipients", "too many unknown"),
     *("too many failed", "too many protocol errors", "too many commands", "too many recipients", "too many rcpt"),
+    "came in clear behind starttls",  # our own guard
 )
 
 _BUSY = _rows(
