@@ -74,7 +74,7 @@ class Thinker:
 
 
 async def ask(server: Thinker, tmp_path: Path, *, dot_patience: float, max_time: float = 20.0) -> Entry:
-    """Test it, with a patience of 0.2 s everywhere but behind a message."""
+    """Test it, with a patience of 0.5 s everywhere but behind a message."""
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 localhost\n")
     proofs = server.maildir or tmp_path / "proofs"
@@ -92,7 +92,7 @@ async def ask(server: Thinker, tmp_path: Path, *, dot_patience: float, max_time:
             proof=ProofPlan("proof.test", maildir=proofs),
             wait=0.5,
             max_time=max_time,
-            patience=0.2,
+            patience=0.5,
             dot_patience=dot_patience,
         )
         with RunFolder.create("silence", tmp_path / "runs") as folder:
@@ -102,7 +102,7 @@ async def ask(server: Thinker, tmp_path: Path, *, dot_patience: float, max_time:
 
 
 async def test_a_server_that_thinks_longer_than_others_is_waited_for(tmp_path: Path) -> None:
-    server = Thinker(thinks=0.6)
+    server = Thinker(thinks=1.2)
     entry = await ask(server, tmp_path, dot_patience=15.0)
     assert {row.id for row in entry.tests if row.outcome.completed} >= {"plain-foreign", "sender-null"}
     assert set(server.heard.values()) == {1}
