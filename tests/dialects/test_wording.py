@@ -143,6 +143,7 @@ def test_says_in_order() -> None:
         ("421 4.7.0 mail.a.test Error: too many errors", False, False, True),
         ("421 mail.a.test lost input connection: too many nonmail commands", False, False, True),
         ("452 4.5.3 Error: too many recipients", False, False, True),
+        ("421 4.7.0 Something came in clear behind STARTTLS", False, False, True),
         ("421 4.3.0 Service not available", False, False, False),
         # Whose domain is called so decides nothing.
         ("550 5.7.1 <x@rate-limit.example>... Relaying denied", False, False, False),

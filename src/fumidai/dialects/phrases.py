@@ -514,13 +514,14 @@ OF_CONNECTIONS: Final = (
     *("too many connections", "too many concurrent", "too many sessions", "too many simultaneous"),
     *("connection limit", "concurrency limit", "maximum connections", "maximum number of connections"),
 )
-#: What blames the words of this session, and hangs up for them.
+#: Limits that blame what was said in this session.
 OF_COMMANDS: Final = (
     *("too many errors", "too many nonmail commands", "too many syntax", "too many unrecognized commands"),
     *("too many bad commands", "too many bad recipients", "too many invalid recipients", "too many unknown"),
     *("too many failed", "too many protocol errors", "too many commands", "too many recipients", "too many rcpt"),
-    "came in clear behind starttls",  # our own guard
 )
+#: What blames words of this session without counting them, and hangs up over them.
+OF_WORDS: Final = ("came in clear behind starttls",)  # our own guard
 
 _BUSY = _rows(
     Reason.TEMPORARY,

@@ -25,6 +25,7 @@ from fumidai.dialects.phrases import (
     BLAMES_THE_WORDS,
     OF_COMMANDS,
     OF_CONNECTIONS,
+    OF_WORDS,
     OVER_TIME,
     PHRASES,
     RELAY_WORDS,
@@ -108,9 +109,9 @@ def counts_over_time(text: str) -> bool:
 
 
 def blames_commands(text: str) -> bool:
-    """Does a refusal count what was said in this very session (errors, commands, recipients)?"""
+    """Does a refusal blame what was said in this very session: how much of it (errors, commands), or the words?"""
     plain = readable(text)
-    return any(phrase in plain for phrase in OF_COMMANDS)
+    return any(phrase in plain for phrase in (*OF_COMMANDS, *OF_WORDS))
 
 
 def readable(text: str) -> str:
