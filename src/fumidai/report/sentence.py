@@ -219,8 +219,8 @@ ADVICE: dict[VerdictReason, str] = {
     ),
     R.DEFERRED: N_("It may be greylisting us. Ask again later: fumidai test --resume {run}"),
     R.CONNECTION_LIMIT: N_(
-        "Go on where this run stopped, with the time that this server's limit wants: "
-        "fumidai test --resume {run} --max-time {max_time}"
+        "--battery quick makes do with few connections. To go on where this run stopped, with the time that this "
+        "server's limit wants: fumidai test --resume {run} --max-time {max_time}"
     ),
     R.TIME_UP: N_("Go on where this run stopped, and give it longer: fumidai test --resume {run} --max-time 1800"),
     R.INTERRUPTED: N_("Go on where this run stopped: fumidai test --resume {run}"),
