@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fumidai.received import tokens
@@ -148,11 +148,14 @@ TAILS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=14).map(" ".join), TAILS)
+@example("by b", "; Tue, 6 Jul 93 18:22:05 +0900")
 def test_any_order_is_cut_alike(text: str, tail: str) -> None:
     same_cuts(f"{text}{tail}")
     same_cuts(f"from a (b [192.0.2.1]) by c {text}{tail}")
     same_cuts(f"(qmail 1 invoked {text}){tail}")
-    same_cuts(f"from mail pickup service {text}{tail}")
+    for glue in ("", " "):
+        same_cuts(f"from mail pickup service{glue}{text}{tail}")
+        same_cuts(f"from a [192.0.2.1]{glue}{text}{tail}")
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))

@@ -28,12 +28,15 @@ NOWHERE: Final[Place] = (-1, -1)
 _C: Final = r"\((?:[^()\\\x1b]++|\((?:[^()\\\x1b]++|\([^()\\\x1b]*+\))*+\))*+\)"
 _REMARKS: Final = rf"{_C}(?:\s*+{_C})*+"
 _W: Final = r'[^\s();"\\]++'
+# A word is over only here: "[192.0.2.7]by" is one.
+_END: Final = r"(?=[\s();])"
 _NO_KEY: Final = r"(?!(?i:from|by|via|with|id|for|envelope-from)(?![^\s();]))"
 _PHRASE: Final = rf"{_NO_KEY}{_W}(?:\s++{_NO_KEY}{_W})*+"
 _DAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTH: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _USUAL: Final = re.compile(
-    rf"(?:from\s++(mail\x20pickup\x20service|{_W}(?:\s++\[[^\s\[\]();\"\\]++\])?+))?+\s*+({_REMARKS})?+\s*+"
+    rf"(?:from\s++(mail\x20pickup\x20service{_END}|{_W}(?:\s++\[[^\s\[\]();\"\\]++\]{_END})?+))?+"
+    rf"\s*+({_REMARKS})?+\s*+"
     rf"(?:by\s++({_W})\s*+({_REMARKS})?+"
     rf"(?:\s*+(?:with|via)\s++({_PHRASE})\s*+({_REMARKS}(?:\s*+tls\s++{_W}\s*+{_REMARKS})?+)?+(?:\s*+tls\s++{_W})?+)?+"
     rf"(?:\s*+id\s++({_NO_KEY}{_W})\s*+({_REMARKS})?+(?(5)(?:\s*+via\s++{_PHRASE})?+))?+"
