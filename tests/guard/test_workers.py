@@ -134,8 +134,8 @@ async def test_one_that_breaks_takes_nobody_with_it() -> None:
     assert process.stdout is not None
     async with asyncio.timeout(30):
         said = [(await process.stdout.readline()).decode() for _ in range(4)]
+        # One is enough for workers that end by themselves; a second one could meet a process that is over already.
         process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)
         _, complained = await process.communicate()
     assert process.returncode == 0
     assert b"KeyboardInterrupt" in complained
