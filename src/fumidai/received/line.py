@@ -187,7 +187,7 @@ def _user(from_: str | None, remarks: str | None, family: str) -> Client:
     if address or family == "qmail-scanner":
         return Client(ip=address)
     if remarks is not None and remarks.startswith("(from "):
-        return Client(ident=remarks[6:].rstrip(")").strip())
+        return Client(ident=remarks[6:].strip(" )"))
     return Client(ident=from_) if from_ and " " not in from_ else Client()
 
 
