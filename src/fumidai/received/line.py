@@ -34,6 +34,8 @@ _LOCAL_KINDS: Final = ("local-", "qmail-scanner")
 _FETCHERS: Final = frozenset({"fetchmail", "getmail"})
 _LEAVES_OUT: Final = frozenset({"qmail", "exim"})
 _QMAIL: Final = Software("qmail", "qmail")
+#: Words behind the first one of ``from`` among which its address may stand bare.
+ADDRESS_WITHIN: Final = 5
 _DATE_AT_MOST: Final = 90
 _KEEP_AT_MOST: Final = 120
 
@@ -206,7 +208,7 @@ def _client(from_: str | None, said: Remarks, family: str) -> Client:
         if address or is_masked(first):
             return Client(helo or "", "", address, said.ident, "" if address else first)
         if from_ is not None and len(first) < len(from_):
-            address = next(filter(None, map(read_address, words(from_[len(first) :])[:5])), "")
+            address = next(filter(None, map(read_address, words(from_[len(first) :])[:ADDRESS_WITHIN])), "")
         return Client(first if helo is None else helo, "" if helo is None else _name(first), address, said.ident)
     if helo is None and not said.at:
         if not rdns and family in _LEAVES_OUT:

@@ -9,16 +9,20 @@ Limits: none are known of; tests/received hold ``message[span] == part`` for eve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
 
 from fumidai.received.address import read_address
 from fumidai.received.clauses import GROUPS, Place, cut
 from fumidai.received.headers import blanked
 from fumidai.received.hop import Hop, Kind, Span
-from fumidai.received.line import first_word
+from fumidai.received.line import ADDRESS_WITHIN, first_word
 from fumidai.received.remarks import as_name, read_remarks
 from fumidai.received.tokens import LINE_AT_MOST
 
+_WORD: Final = re.compile(r"[^ ]+")
 _REMARKS = ("from_remarks", "by_remarks", "with_remarks", "id_remarks", "for_remarks", "date_remarks")
 
 
@@ -85,12 +89,10 @@ def _in_from(text: str, place: Place, hop: Hop) -> Iterator[tuple[str, Place]]:
     yield "envelope_from", first
     if not hop.client.ip:
         return
-    # The first word may be a quoted one that the next touches.
-    where = first[1]
-    for word in text[where:end].split(" ")[:12]:
-        if read_address(word) == hop.client.ip:
-            yield "ip", (where, where + len(word))
-        where += len(word) + 1
+    # The first word may be a quoted one that the next touches. As many words are looked at as when the line was read.
+    for word in islice(_WORD.finditer(text, first[1], end), ADDRESS_WITHIN):
+        if read_address(word[0]) == hop.client.ip:
+            yield "ip", word.span()
     if read_address(text[slice(*first)]) == hop.client.ip:
         yield "ip", first
 
