@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fumidai.received.address import inside
+from fumidai.received.address import inside, read_address
 from fumidai.received.hop import Span
 from fumidai.received.read import read_head
 from fumidai.received.trace import Border, ClockError, Confidence, Report, Trace, TraceVerdict, Trust
@@ -236,3 +236,14 @@ def test_any_lines_are_weighed(lines: list[str]) -> None:
 )
 def test_an_inner_address_can_not_have_come_from_elsewhere(address: str, *, is_inside: bool) -> None:
     assert inside(address) == is_inside
+
+
+@pytest.mark.parametrize(
+    "written", ["192.0.2.7:smtp", "[192.0.2.7]", "192.0.2.7.25", "192.0.2.7:25", "::ffff:192.0.2.7"]
+)
+def test_an_address_is_read_as_its_writer_spelt_it(written: str) -> None:
+    assert read_address(written) == "192.0.2.7"
+
+
+def test_an_address_may_name_its_zone() -> None:
+    assert read_address("fe80::1%lo") == "fe80::1"

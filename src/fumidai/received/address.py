@@ -28,8 +28,8 @@ def read_address(text: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _read_address(text: str) -> str:
-    # Nearly every text that is asked about is a host's name, and shows it by its end.
-    if text[-1:] in _NEVER_LAST and "%" not in text:
+    # Nearly every text that is asked about is a host's name, and shows it by its end (so may a zone or a port).
+    if text[-1:] in _NEVER_LAST and "%" not in text and ":" not in text:
         return ""
     if _usual(text):
         return text
